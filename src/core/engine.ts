@@ -1,0 +1,37 @@
+/** The engine's protocol: plain data in and out, so that it runs inline, in threads, or hears from other probers. */
+
+import type { Observation } from './observation.ts';
+import type { Verdict } from './rule.ts';
+import type { Target, TargetId } from './target.ts';
+import type { Transition } from './transition.ts';
+
+export type ToEngine =
+  /** Own these targets from now on (an instance that changed is told again under the same id: its state stays). */
+  | { readonly kind: 'assign'; readonly add: readonly Target[]; readonly remove: readonly TargetId[] }
+  /** Evidence made elsewhere. */
+  | { readonly kind: 'observe'; readonly observation: Observation }
+  /** Look now, beside the schedule. */
+  | { readonly kind: 'confirm'; readonly target: TargetId; readonly occasion: 'confirmation' | 'manual' };
+
+export type FromEngine =
+  /** A look (or evidence from elsewhere) was judged; in the order of judging, before the transition it made. */
+  | { readonly kind: 'observed'; readonly observation: Observation; readonly verdict: Verdict }
+  | { readonly kind: 'transition'; readonly transition: Transition }
+  /** A rule wants other looks at once; the engine makes them itself, other vantages may too. */
+  | { readonly kind: 'please-confirm'; readonly target: TargetId; readonly looks: number }
+  | { readonly kind: 'numbers'; readonly numbers: EngineNumbers };
+
+/** Counters since start, and gauges. Lateness is told as one value per started look. */
+export interface EngineNumbers {
+  readonly targets: number;
+  readonly inFlight: number;
+  readonly slotsSkipped: number;
+  /** Milliseconds each look started after it was due, since the last numbers. */
+  readonly lateness: readonly number[];
+}
+
+export interface Engine {
+  tell(message: ToEngine): void;
+  /** Runs until aborted; then drains what is in flight. */
+  run(signal: AbortSignal): Promise<void>;
+}

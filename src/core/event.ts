@@ -1,0 +1,18 @@
+/** What happened, for people and machines that follow along. */
+
+export const EVENT_KINDS = ['transition', 'write', 'registry', 'guard', 'configuration', 'operator'] as const;
+export type EventKind = (typeof EVENT_KINDS)[number];
+
+export interface Event {
+  /** Increasing; opaque to clients. */
+  readonly id: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly kind: EventKind;
+  /** Instance id, or name of a registry or service. */
+  readonly subject: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly reason?: string;
+  readonly detail?: string;
+}

@@ -1,0 +1,64 @@
+/** A rule turns observations into verdicts: a pure reducer over a small, serialisable state. */
+
+import type { Reason } from './cause.ts';
+import type { Health } from './health.ts';
+import type { Observation } from './observation.ts';
+import type { Plugin } from './plugin.ts';
+import type { Seed } from './seed.ts';
+
+/** The other targets of the same check and service. */
+export interface Peers {
+  /** How many there are that have been judged. */
+  readonly total: number;
+  /** How many of them passed at their last counted look. */
+  readonly serving: number;
+}
+
+export interface Env {
+  /** `Clock.now()`. */
+  readonly now: number;
+  /** Share of looks that fail although nothing is wrong, 0 to 1. */
+  readonly backgroundLoss: number;
+  readonly peers: Peers;
+}
+
+/** The numbers behind a verdict; rates are 0 to 1, null while nothing counted. */
+export interface Numbers {
+  readonly rate: number | null;
+  readonly reach: number | null;
+  readonly passed: number;
+  readonly total: number;
+  /** Outcomes in a row that point the same way as the last one. */
+  readonly inRow: number;
+  /** `Clock.now()` of the oldest counted outcome, null while nothing counted. */
+  readonly windowStart: number | null;
+}
+
+export interface Verdict {
+  readonly health: Health;
+  /** Latched when the health was entered (or when the nature of the trouble changed), not the last cause. */
+  readonly reason: Reason;
+  readonly numbers: Numbers;
+}
+
+/** How soon to look again: as configured, faster because a change is pending, slower because it is dead. */
+export type Cadence = 'normal' | 'suspicious' | 'dead';
+
+export interface Step<S> {
+  readonly state: S;
+  readonly verdict: Verdict;
+  readonly cadence: Cadence;
+  /** Extra looks wanted at once, 0 to 4. */
+  readonly confirmations: number;
+}
+
+/** `S` is plain JSON with a `version`, so that it survives restarts and moves with its target. */
+export interface Rule<S = unknown> {
+  initial(seed: Seed): S;
+  /** Pure. A skip leaves all counters untouched. */
+  step(state: S, observation: Observation, env: Env): Step<S>;
+  /** The verdict of a state to which nothing was added. */
+  verdict(state: S): Verdict;
+}
+
+export type RulePlugin<O = unknown> = Plugin<O, object, Rule>;

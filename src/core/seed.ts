@@ -1,0 +1,12 @@
+/** What is known of a target before its first observation. */
+
+import type { Reason } from './cause.ts';
+import type { Health } from './health.ts';
+
+export interface Seed {
+  /** From sonde's own mark in the registry, else `unknown`. */
+  readonly health: Health;
+  readonly reason: Reason;
+  /** `Clock.now()` until which failures do not count unless the target has passed once (the check's startPeriod). */
+  readonly graceUntil: number;
+}

@@ -1,0 +1,86 @@
+/** The public read model: what API, page and command line show (DESIGN 3.3). JSON as it is served. */
+
+import type { Reason } from './cause.ts';
+import type { Flag, Health } from './health.ts';
+import type { ReceiptKind } from './registry.ts';
+
+export type WriteMode = 'apply' | 'dry-run' | 'observe';
+
+export interface LastLookView {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly outcome: 'pass' | 'fail' | 'skip';
+  readonly cause: string | null;
+  /** Milliseconds. */
+  readonly duration: number;
+  readonly detail: string | null;
+}
+
+export interface CheckView {
+  readonly name: string;
+  readonly kind: string;
+  readonly health: Health;
+  readonly reason: Reason;
+  readonly since: string;
+  readonly rate: number | null;
+  readonly reach: number | null;
+  readonly passed: number;
+  readonly total: number;
+  readonly windowStart: string | null;
+  /** Milliseconds over the recent passes. */
+  readonly latency: { readonly p50: number | null; readonly p95: number | null };
+  readonly last: LastLookView | null;
+}
+
+export interface WriteView {
+  readonly mode: WriteMode;
+  /** What sonde wants to stand in the registry: a health, `release`, or nothing. */
+  readonly desired: string | null;
+  /** What it last wrote. */
+  readonly written: string | null;
+  /** What the registry says of sonde's mark. */
+  readonly reported: string | null;
+  readonly receipt: ReceiptKind | null;
+  readonly at: string | null;
+  /** Why a write waits, if one does. */
+  readonly held: string | null;
+}
+
+export interface InstanceView {
+  readonly id: string;
+  readonly registry: string;
+  readonly namespace: string;
+  readonly service: string;
+  readonly host: string;
+  readonly port: number;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly health: Health;
+  readonly flags: readonly Flag[];
+  readonly since: string;
+  readonly reason: Reason;
+  readonly checks: readonly CheckView[];
+  readonly write: WriteView;
+}
+
+export interface RegistryView {
+  readonly name: string;
+  readonly kind: string;
+  readonly up: boolean;
+  /** Seconds since the registry last confirmed what is known; null before the first listing. */
+  readonly snapshotAge: number | null;
+  readonly instances: number;
+  readonly writeMode: WriteMode;
+  readonly pendingWrites: number;
+  readonly held: number;
+}
+
+export interface SummaryView {
+  readonly version: string;
+  readonly instances: Readonly<Record<Health, number>>;
+  readonly services: number;
+  readonly targets: number;
+  readonly registries: readonly RegistryView[];
+  /** 0 is perfect; higher is worse. */
+  readonly localHealth: number;
+  readonly firstRound: { readonly done: number; readonly total: number };
+}
