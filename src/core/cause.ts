@@ -34,6 +34,8 @@ export const OWN_CAUSES = [
   'plugin-error',
 ] as const;
 
+export const FAILURE_CAUSES = [...NOT_REACHED_CAUSES, ...REACHED_CAUSES] as const;
+
 /** What made a health, beside the causes of failures. */
 export const HEALTH_REASONS = [
   'not-serving',

@@ -80,7 +80,12 @@ const THAW = 10_000;
  */
 export function brake(
   state: BrakeState,
-  input: { readonly pending: number; readonly total: number; readonly now: number; readonly released: boolean },
+  input: {
+    readonly pending: number;
+    readonly total: number;
+    readonly now: number;
+    readonly released: boolean;
+  },
   limits: BrakeLimits,
 ): { readonly state: BrakeState; readonly decision: BrakeDecision } {
   const { pending, total, now } = input;

@@ -6,7 +6,7 @@ import type { Log } from '../core/log.ts';
 import { type Receipt, type Registry, RegistryError } from '../core/registry.ts';
 import { type Backoff, backoffDelay } from '../lib/backoff.ts';
 import { type Bucket, type BucketLimits, fullBucket, takeToken, tokenWait } from '../lib/token-bucket.ts';
-import type { Desired } from './reconcile.ts';
+import { type Desired, sameDesired } from './reconcile.ts';
 
 export interface Order {
   readonly instance: Instance;
@@ -39,12 +39,18 @@ const RETRY: Backoff = { base: 500, cap: 15_000 };
 /** An adapter has deadlines of its own; this one is for an adapter that forgot. */
 const WRITE_DEADLINE = 30_000;
 
+function isSame(a: Order | undefined, b: Order): boolean {
+  return a !== undefined && sameDesired(a.desired, b.desired) && a.force === b.force;
+}
+
 export class Publisher {
   readonly #deps: PublishDeps;
   readonly #waiting = new Map<InstanceId, Waiting>();
   readonly #buckets = new Map<InstanceId, Bucket>();
   #bucket: Bucket;
-  #inFlight = 0;
+  /** Being written now. */
+  #flying: ReadonlyMap<InstanceId, Waiting> = new Map();
+  #finishing = false;
   #wake: (() => void) | undefined;
 
   constructor(deps: PublishDeps) {
@@ -54,16 +60,19 @@ export class Publisher {
 
   /** Orders not yet carried out. */
   get pending(): number {
-    return this.#waiting.size + this.#inFlight;
+    return this.#waiting.size + this.#flying.size;
   }
 
   /** Replaces an older order for the same instance. */
   offer(order: Order): void {
-    const old = this.#waiting.get(order.instance.id);
-    const same = old !== undefined && JSON.stringify(old.order.desired) === JSON.stringify(order.desired);
+    const id = order.instance.id;
+    const old = this.#waiting.get(id);
+    if (old === undefined && isSame(this.#flying.get(id)?.order, order)) return;
     this.#waiting.set(
-      order.instance.id,
-      same ? { ...old, order } : { order, refusals: 0, notBefore: Number.NEGATIVE_INFINITY },
+      id,
+      old !== undefined && isSame(old.order, order)
+        ? { ...old, order }
+        : { order, refusals: 0, notBefore: Number.NEGATIVE_INFINITY },
     );
     this.#wake?.();
   }
@@ -78,18 +87,20 @@ export class Publisher {
     this.#buckets.delete(id);
   }
 
-  /** Returns when aborted. */
+  /** Carries out orders until aborted, or until `finish` was called and nothing more can be written at once. */
   async run(signal: AbortSignal): Promise<void> {
     let failures = 0;
     while (!signal.aborted) {
       const wait = this.#nextWait();
       if (wait > 0) {
+        if (this.#finishing) return;
         await this.#pause(wait, signal);
         continue;
       }
       const failed = await this.#writeBatch(signal);
       failures = failed === undefined ? 0 : failures + 1;
-      if (failed === undefined || signal.aborted) continue;
+      if (failed === undefined) continue;
+      if (this.#finishing) return;
       if (failures === 1) {
         this.#deps.log.warn('Writing to the registry failed; it is tried again', {
           registry: this.#deps.name,
@@ -97,16 +108,14 @@ export class Publisher {
           error: failed.message,
         });
       }
-      const delay = backoffDelay(RETRY, failures, this.#deps.random());
-      await this.#deps.clock.sleep(delay, signal).catch(() => undefined);
+      await this.#pause(backoffDelay(RETRY, failures, this.#deps.random()), signal, 'sleep through');
     }
   }
 
-  /** Writes what may be written now, once, before the process ends. */
-  async flush(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && this.#nextWait() === 0) {
-      if ((await this.#writeBatch(signal)) !== undefined) return;
-    }
+  /** No more orders will come: what can be written at once still is, then `run` returns. */
+  finish(): void {
+    this.#finishing = true;
+    this.#wake?.();
   }
 
   /** Milliseconds until something may be written; infinite when nothing waits. */
@@ -133,12 +142,11 @@ export class Publisher {
       if (batch.length >= registry.batchSize) break;
       const id = waiting.order.instance.id;
       if (waiting.notBefore > now) continue;
-      const own = takeToken(perInstance, this.#buckets.get(id) ?? fullBucket(perInstance, now), now);
-      if (own === undefined) continue;
+      const own = this.#buckets.get(id);
+      if (own !== undefined && tokenWait(perInstance, own, now) > 0) continue;
       const all = takeToken(perRegistry, this.#bucket, now);
       if (all === undefined) break;
       this.#bucket = all;
-      this.#buckets.set(id, own);
       this.#waiting.delete(id);
       batch.push(waiting);
     }
@@ -149,7 +157,7 @@ export class Publisher {
   async #writeBatch(signal: AbortSignal): Promise<RegistryError | undefined> {
     const { registry, clock, writer, onReceipt } = this.#deps;
     const batch = new Map(this.#takeBatch().map((waiting) => [waiting.order.instance.id, waiting]));
-    this.#inFlight = batch.size;
+    this.#flying = new Map(batch);
     using deadline = clock.deadline(WRITE_DEADLINE, signal);
     let failure: RegistryError | undefined;
     try {
@@ -163,6 +171,7 @@ export class Publisher {
         const waiting = batch.get(receipt.instance);
         if (waiting === undefined) continue;
         batch.delete(receipt.instance);
+        if (receipt.kind === 'written') this.#charge(receipt.instance);
         if (receipt.kind === 'refused') this.#again(waiting, waiting.refusals + 1);
         onReceipt(waiting.order, receipt);
       }
@@ -172,9 +181,20 @@ export class Publisher {
         failure = new RegistryError('unreachable', `registry ${this.#deps.name}: a write hung`);
       else if (!signal.aborted) throw error;
     }
-    for (const waiting of batch.values()) this.#again(waiting, waiting.refusals);
-    this.#inFlight = 0;
+    // Without a receipt: the batch failed as a whole, or the adapter forgot this one.
+    for (const waiting of batch.values()) {
+      this.#again(waiting, failure === undefined ? waiting.refusals + 1 : waiting.refusals);
+    }
+    this.#flying = new Map();
     return failure;
+  }
+
+  /** Only what changed the registry counts against the instance's rate. */
+  #charge(id: InstanceId): void {
+    const { clock, perInstance } = this.#deps;
+    const now = clock.now();
+    const charged = takeToken(perInstance, this.#buckets.get(id) ?? fullBucket(perInstance, now), now);
+    if (charged !== undefined) this.#buckets.set(id, charged);
   }
 
   /** Waits again, unless something newer is wanted by now. */
@@ -185,19 +205,17 @@ export class Publisher {
     this.#waiting.set(id, { order: waiting.order, refusals, notBefore: this.#deps.clock.now() + delay });
   }
 
-  /** Until `ms` are over, an order comes in, or the end. */
-  #pause(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = Number.isFinite(ms) ? this.#deps.clock.after(ms, done) : undefined;
-      const wake = (this.#wake = done);
-      signal.addEventListener('abort', wake, { once: true });
-      const self = this;
-      function done(): void {
-        timer?.[Symbol.dispose]();
-        signal.removeEventListener('abort', done);
-        self.#wake = undefined;
-        resolve();
-      }
-    });
+  /** Until `ms` are over, something comes up, or the end. After a failure new orders are no reason to try sooner. */
+  async #pause(ms: number, signal: AbortSignal, orders: 'wake' | 'sleep through' = 'wake'): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = (): void => {
+      if (orders === 'wake' || this.#finishing || signal.aborted) resolve();
+    };
+    using _timer = Number.isFinite(ms) ? this.#deps.clock.after(ms, resolve) : undefined;
+    this.#wake = wake;
+    signal.addEventListener('abort', wake, { once: true });
+    await promise;
+    signal.removeEventListener('abort', wake);
+    this.#wake = undefined;
   }
 }

@@ -33,8 +33,8 @@ export class Roster {
 
   /** Takes the whole truth about one service; an empty list also when the service is gone. */
   apply(registry: string, service: ServiceName, entries: readonly Entry[]): RosterChange {
-    let services = this.#registries.get(registry);
-    if (services === undefined) this.#registries.set(registry, (services = new Map()));
+    const services = this.#registries.get(registry) ?? new Map<string, Members>();
+    this.#registries.set(registry, services);
     const key = serviceKey(service);
     const before = services.get(key) ?? NOBODY;
     const after = new Map<InstanceId, Instance>();
@@ -76,7 +76,8 @@ export function diff(before: Members, after: Members): RosterChange {
 }
 
 function sameInstance(a: Instance, b: Instance): boolean {
-  if (a.revision !== '' && a.revision === b.revision && a.mark === undefined && b.mark === undefined) return true;
+  if (a.revision !== '' && a.revision === b.revision && a.mark === undefined && b.mark === undefined)
+    return true;
   return JSON.stringify(a) === JSON.stringify(b);
 }
 

@@ -1,0 +1,265 @@
+/** Keeps one registry's marks in line with the judged healths: plans what is dirty, asks the guard, hands on to publish. */
+
+import type { Clock } from '../core/clock.ts';
+import type { InstanceId } from '../core/instance.ts';
+import type { Log } from '../core/log.ts';
+import type { DesiredHealth, Receipt, Registry } from '../core/registry.ts';
+import type { Reporter } from '../core/report.ts';
+import { isoTime } from '../lib/iso-time.ts';
+import { Gate } from './gate.ts';
+import type { BrakeLimits, Hold } from './guard.ts';
+import { type Order, Publisher } from './publish.ts';
+import { desiredOf, fingerprint, plan, sameDesired, saysAlready } from './reconcile.ts';
+import { type InstanceRecord, isDead, standsDead } from './record.ts';
+
+export interface WriteBackDeps {
+  readonly name: string;
+  readonly registry: Registry;
+  readonly writer: string;
+  readonly brake: BrakeLimits;
+  /** Writes per second of the registry. */
+  readonly maxPerSecond: number;
+  /** Milliseconds until an instance may be written once more; three writes may come at once. */
+  readonly perInstanceEvery: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly report: Reporter;
+  /** The record's hold began or ended. */
+  readonly onHold: (record: InstanceRecord) => void;
+  /** A write came back: there is something to reconcile. */
+  readonly onReceipt: () => void;
+}
+
+const INSTANCE_BURST = 3;
+/** Seconds of the registry's rate that may come at once. */
+const REGISTRY_BURST = 4;
+
+export class WriteBack {
+  readonly #deps: WriteBackDeps;
+  readonly #publisher: Publisher;
+  readonly #records = new Map<InstanceId, InstanceRecord>();
+  readonly #dirty = new Set<InstanceRecord>();
+  readonly #gate: Gate;
+
+  constructor(deps: WriteBackDeps) {
+    this.#deps = deps;
+    this.#publisher = new Publisher({
+      name: deps.name,
+      registry: deps.registry,
+      writer: deps.writer,
+      perInstance: { capacity: INSTANCE_BURST, refillEvery: deps.perInstanceEvery },
+      perRegistry: { capacity: deps.maxPerSecond * REGISTRY_BURST, refillEvery: 1_000 / deps.maxPerSecond },
+      clock: deps.clock,
+      log: deps.log,
+      random: deps.random,
+      onReceipt: (order, receipt) => this.#onReceipt(order, receipt),
+    });
+    this.#gate = new Gate({
+      registry: deps.name,
+      limits: deps.brake,
+      clock: deps.clock,
+      log: deps.log,
+      report: deps.report,
+      setHeld: (record, held) => this.#setHeld(record, held),
+      admit: (record) => {
+        record.write.admitted = true;
+        this.#carryOut(record);
+      },
+    });
+  }
+
+  get pending(): number {
+    return this.#publisher.pending;
+  }
+
+  run(signal: AbortSignal): Promise<void> {
+    return this.#publisher.run(signal);
+  }
+
+  finish(): void {
+    this.#publisher.finish();
+  }
+
+  /** Something about the instance changed. */
+  touch(record: InstanceRecord): void {
+    this.#records.set(record.instance.id, record);
+    this.#dirty.add(record);
+    const { written } = record.write;
+    if (written !== undefined && !written.seen && this.#stands(record, written.desired))
+      record.write.written = { ...written, seen: true };
+  }
+
+  forget(record: InstanceRecord): void {
+    this.#records.delete(record.instance.id);
+    this.#dirty.delete(record);
+    this.#gate.leave(record);
+    this.#publisher.forget(record.instance.id);
+  }
+
+  /** Level-triggered: looks at everything again, so that nothing lost stays lost. */
+  touchAll(): void {
+    for (const record of this.#records.values()) this.#dirty.add(record);
+  }
+
+  /** An operator lets through what the brake holds now. */
+  releaseGuard(): void {
+    this.#gate.release();
+  }
+
+  reconcile(): void {
+    const now = this.#deps.clock.now();
+    for (const record of this.#dirty) this.#plan(record, now);
+    this.#dirty.clear();
+    this.#gate.open(this.#records);
+  }
+
+  #plan(record: InstanceRecord, now: number): void {
+    const { write, instance } = record;
+    const { writer } = this.#deps;
+    const mark = instance.mark;
+    const desired = desiredOf(record.mode, judgedHealth(record), {
+      checked: record.targets.size > 0,
+      mark,
+      writer,
+    });
+    if (!sameDesired(desired, write.desired)) {
+      write.desired = desired;
+      write.since = now;
+      write.admitted = false;
+      write.refused = false;
+      this.#reportDesired(record);
+    }
+    const next =
+      sameDesired(write.shadow, desired) && record.mode === 'dry-run' ? 'rest' : this.#next(record, now);
+    this.#setContested(record, next === 'contested');
+    const guarded = next === 'write' && isDead(desired) && !standsDead(record);
+    if (guarded && !write.admitted) {
+      this.#gate.wait(record);
+      this.#publisher.withdraw(instance.id);
+      return;
+    }
+    this.#gate.leave(record);
+    this.#setHeld(record, null);
+    if (next === 'write') this.#carryOut(record);
+    else this.#publisher.withdraw(instance.id);
+  }
+
+  #next(record: InstanceRecord, now: number): ReturnType<typeof plan> {
+    const { desired, written, contestedAt, force } = record.write;
+    const { mark } = record.instance;
+    return plan({ desired, mark, written, contestedAt, force, now, writer: this.#deps.writer });
+  }
+
+  #carryOut(record: InstanceRecord): void {
+    const { desired, force, since } = record.write;
+    if (desired === null) return;
+    if (record.mode !== 'dry-run') {
+      this.#publisher.offer({ instance: record.instance, desired, force, since });
+      return;
+    }
+    record.write.shadow = desired;
+    this.#deps.log.info('Would write (dry-run)', { ...nameOf(record), desired: title(desired) });
+    this.#event(record, { to: title(desired), reason: 'dry-run' });
+  }
+
+  #onReceipt(order: Order, receipt: Receipt): void {
+    const now = this.#deps.clock.now();
+    const desired = title(order.desired);
+    const detail = receipt.detail === undefined ? {} : { detail: receipt.detail };
+    this.#deps.report({
+      kind: 'receipt',
+      instance: receipt.instance,
+      registry: this.#deps.name,
+      desired,
+      receipt: receipt.kind,
+      lag: now - order.since,
+      ...detail,
+    });
+    const record = this.#records.get(receipt.instance);
+    if (record === undefined) return;
+    const { write } = record;
+    switch (receipt.kind) {
+      case 'written':
+        this.#deps.log.info('Health written', { ...nameOf(record), desired });
+        this.#event(record, { to: desired, reason: 'written', ...detail });
+        write.written = { desired: order.desired, at: now, seen: false };
+        write.force = false;
+        write.refused = false;
+        break;
+      case 'unchanged':
+      case 'gone':
+        write.written = { desired: order.desired, at: now, seen: false };
+        write.force = false;
+        write.refused = false;
+        break;
+      case 'contested':
+        write.contestedAt = fingerprint(record.instance.mark);
+        this.#setContested(record, true, receipt.detail);
+        break;
+      case 'refused':
+        if (write.refused) break;
+        write.refused = true;
+        this.#deps.log.warn('The registry refused a write; it is tried again', {
+          ...nameOf(record),
+          desired,
+          ...detail,
+        });
+        this.#event(record, { to: desired, reason: 'refused', ...detail });
+        break;
+      default:
+        receipt.kind satisfies never;
+    }
+    if (receipt.kind === 'refused') return;
+    this.touch(record);
+    this.#deps.onReceipt();
+  }
+
+  #stands(record: InstanceRecord, desired: NonNullable<InstanceRecord['write']['desired']>): boolean {
+    return saysAlready(record.instance.mark, desired, this.#deps.writer);
+  }
+
+  #setContested(record: InstanceRecord, contested: boolean, detail?: string): void {
+    if (record.write.contested === contested) return;
+    record.write.contested = contested;
+    if (!contested) return;
+    this.#deps.log.warn("Somebody else's value stands in the registry; it is left alone", nameOf(record));
+    this.#event(record, { reason: 'contested', ...(detail === undefined ? {} : { detail }) });
+  }
+
+  #setHeld(record: InstanceRecord, held: Hold | null): void {
+    if (record.write.held === held) return;
+    record.write.held = held;
+    this.#reportDesired(record);
+    this.#deps.onHold(record);
+  }
+
+  #reportDesired(record: InstanceRecord): void {
+    const { desired, held } = record.write;
+    this.#deps.report({
+      kind: 'desired',
+      instance: record.instance.id,
+      desired: desired === null ? null : title(desired),
+      held,
+    });
+  }
+
+  #event(record: InstanceRecord, event: { to?: string; reason: string; detail?: string }): void {
+    this.#deps.report({ kind: 'event', event: { kind: 'write', subject: record.instance.id, ...event } });
+  }
+}
+
+function judgedHealth(record: InstanceRecord): DesiredHealth | null {
+  const { health, reason } = record.health;
+  if (health === 'unknown') return null;
+  return { kind: 'health', health, reason, since: isoTime(record.since) };
+}
+
+function title(desired: Order['desired']): string {
+  return desired.kind === 'release' ? 'release' : desired.health;
+}
+
+function nameOf(record: InstanceRecord): Record<string, string> {
+  const { registry, namespace, service, host, port } = record.instance;
+  return { registry, namespace, service, instance: `${host}:${port}` };
+}
