@@ -151,12 +151,12 @@ export class Pipeline {
           guardAll,
         ),
       );
-      this.#soon?.[Symbol.dispose]();
       this.#reconcile();
     } finally {
       for (const { writeBack } of sources) writeBack.finish();
       using _deadline = clock.after(LAST_WRITES, () => last.abort(new Error('the process ends')));
       await Promise.all(publishing);
+      this.#soon?.[Symbol.dispose]();
     }
   }
 
@@ -319,6 +319,7 @@ export class Pipeline {
   }
 
   #reconcile(): void {
+    this.#soon?.[Symbol.dispose]();
     this.#soon = undefined;
     for (const { writeBack } of this.#sources.values()) writeBack.reconcile();
   }
