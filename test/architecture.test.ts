@@ -1,0 +1,135 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { parseSync } from 'oxc-parser';
+import { describe, expect, it } from 'vitest';
+
+const SRC = resolve(import.meta.dirname, '../src');
+const LINES = 400;
+
+/** Who may import whom: folder → folders and packages. Default deny; core and lib are open to all but lib and core. */
+const TABLE: Readonly<Record<string, readonly string[]>> = {
+  main: ['cli', 'commander'],
+  cli: [
+    'app',
+    'config',
+    'probes',
+    'rules',
+    'registries',
+    'engine',
+    'pipeline',
+    'board',
+    'metrics',
+    'api',
+    'options',
+    'commander',
+    'undici',
+    'yaml',
+    'zod',
+  ],
+  app: [
+    'config',
+    'probes',
+    'rules',
+    'registries',
+    'engine',
+    'pipeline',
+    'board',
+    'metrics',
+    'api',
+    'options',
+    'p-limit',
+    'pino',
+  ],
+  config: ['options', 'yaml', 'zod'],
+  options: ['zod'],
+  probes: ['options', 'undici', 'p-limit', 're2js', 'zod'],
+  rules: ['options', 'zod'],
+  'registries/file': ['registries/shared', 'options', 'yaml', 'zod'],
+  'registries/etcd': ['registries/shared', 'options', 'undici', 'zod'],
+  'registries/shared': ['options', 'zod'],
+  engine: ['p-limit'],
+  pipeline: ['p-limit'],
+  board: [],
+  metrics: ['prom-client'],
+  api: ['board'],
+  core: [],
+  lib: [],
+};
+
+const OPEN_TO_ALL = ['core', 'lib'];
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => join(SRC, name));
+
+describe('the architecture', () => {
+  it('was looked at', () => {
+    expect(files.length).toBeGreaterThan(60);
+    expect(new Set(files.map(folderOf))).toEqual(new Set(Object.keys(TABLE)));
+  });
+
+  it.each(files.map((file) => relative(SRC, file)))('%s imports only what it may', (name) => {
+    const file = join(SRC, name);
+    const from = folderOf(file);
+    const allowed = [...(TABLE[from] ?? []), from, ...(OPEN_TO_ALL.includes(from) ? [] : OPEN_TO_ALL)];
+    const wrong = importsOf(file)
+      .filter((specifier) => !specifier.startsWith('node:'))
+      .map((specifier) =>
+        specifier.startsWith('.') ? folderOf(resolve(dirname(file), specifier)) : packageOf(specifier),
+      )
+      .filter((to) => !allowed.includes(to));
+    expect(wrong).toEqual([]);
+  });
+
+  it.each(files.map((file) => relative(SRC, file)))(
+    `%s says what it is for and has at most ${LINES} lines`,
+    (name) => {
+      const text = readFileSync(join(SRC, name), 'utf8');
+      expect(text.startsWith('/**')).toBe(true);
+      expect(text.split('\n').length).toBeLessThanOrEqual(LINES + 1);
+    },
+  );
+
+  it('notices a forbidden import', () => {
+    const found = specifiers(
+      'core/outcome.ts',
+      "export type { X } from '../probes/tcp.ts'; await import('undici');",
+    );
+    expect(found).toEqual(['../probes/tcp.ts', 'undici']);
+    expect(TABLE.core).not.toContain('probes');
+  });
+});
+
+/** The table's row of a file: its folder under src, or `main` for the file at the top. */
+function folderOf(file: string): string {
+  const parts = relative(SRC, file).split('/');
+  if (parts.length === 1) return 'main';
+  const [top = '', second = ''] = parts;
+  return top === 'registries' && parts.length > 2 ? `${top}/${second}` : top;
+}
+
+function packageOf(specifier: string): string {
+  return specifier.startsWith('@')
+    ? specifier.split('/').slice(0, 2).join('/')
+    : (specifier.split('/')[0] ?? '');
+}
+
+function importsOf(file: string): readonly string[] {
+  return specifiers(file, readFileSync(file, 'utf8'));
+}
+
+/** All modules a text imports: statically, as types, by re-export, dynamically. */
+function specifiers(name: string, text: string): readonly string[] {
+  const { module, errors } = parseSync(name, text);
+  expect(errors).toEqual([]);
+  const fixed = module.staticImports.map((one) => one.moduleRequest.value);
+  const exported = module.staticExports.flatMap((one) =>
+    one.entries.flatMap((entry) => (entry.moduleRequest === null ? [] : [entry.moduleRequest.value])),
+  );
+  const dynamic = module.dynamicImports.map(({ moduleRequest: { start, end } }) =>
+    text.slice(start + 1, end - 1),
+  );
+  return [...fixed, ...exported, ...dynamic].filter(
+    (specifier) => specifier !== '' && !specifier.includes('${'),
+  );
+}
