@@ -1,0 +1,267 @@
+/** The data plane: looks at its targets when they are due and judges what is seen. Speaks core/engine.ts, inline or in a thread. */
+
+import type { Check } from '../core/check.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Engine, FromEngine, ToEngine } from '../core/engine.ts';
+import type { Log } from '../core/log.ts';
+import type { Observation, Occasion } from '../core/observation.ts';
+import type { Probe } from '../core/probe.ts';
+import type { Cadence, Rule } from '../core/rule.ts';
+import type { Target, TargetId } from '../core/target.ts';
+import { createAgenda, intervalFor, nextSlot, phaseOf, slotsBetween } from './agenda.ts';
+import { examine } from './examine.ts';
+import { Judge } from './judge.ts';
+import { type LimitOptions, Limits } from './limits.ts';
+
+/** A check with what it is made of; functions stay on this side of the protocol. */
+export interface EngineCheck {
+  readonly check: Check;
+  readonly probe: Probe;
+  readonly rule: Rule;
+}
+
+export interface EngineDeps {
+  readonly checks: (name: string) => EngineCheck | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The place this engine looks from. */
+  readonly vantage: string;
+  readonly limits: LimitOptions;
+  readonly emit: (message: FromEngine) => void;
+}
+
+interface Slot {
+  target: Target;
+  readonly made: EngineCheck;
+  cadence: Cadence;
+  /** A scheduled look waits or runs. */
+  scheduled: boolean;
+  /** Looks beside the schedule that wait or run. */
+  extra: number;
+}
+
+/** Looks beside the schedule that may be under way for one target. */
+const MOST_EXTRA = 4;
+/** Milliseconds between two messages with numbers. */
+const NUMBERS_EVERY = 1_000;
+
+export function createEngine(deps: EngineDeps): Engine {
+  return new InlineEngine(deps);
+}
+
+class InlineEngine implements Engine {
+  readonly #deps: EngineDeps;
+  readonly #slots = new Map<TargetId, Slot>();
+  readonly #agenda = createAgenda();
+  readonly #judge = new Judge();
+  readonly #limits: Limits;
+  readonly #quarantined = new Set<string>();
+  readonly #underWay = new Set<Promise<void>>();
+  /** Looks are bounded by their deadlines; nothing cuts them short. */
+  readonly #looking = new AbortController();
+  #running = false;
+  #timer: Disposable | undefined;
+  #armedAt = Number.POSITIVE_INFINITY;
+  #slotsSkipped = 0;
+  #lateness: number[] = [];
+
+  constructor(deps: EngineDeps) {
+    this.#deps = deps;
+    this.#limits = new Limits(deps.limits);
+  }
+
+  tell(message: ToEngine): void {
+    switch (message.kind) {
+      case 'assign':
+        for (const id of message.remove) this.#remove(id);
+        for (const target of message.add) this.#add(target);
+        this.#arm();
+        break;
+      case 'observe':
+        this.#hear(message.observation);
+        break;
+      case 'confirm':
+        this.#lookBeside(message.target, message.occasion);
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#running = true;
+    this.#arm();
+    while (!signal.aborted) {
+      await this.#deps.clock.sleep(NUMBERS_EVERY, signal).catch(() => undefined);
+      this.#emitNumbers();
+    }
+    this.#running = false;
+    this.#timer?.[Symbol.dispose]();
+    this.#armedAt = Number.POSITIVE_INFINITY;
+    await Promise.all(this.#underWay);
+  }
+
+  #add(target: Target): void {
+    const known = this.#slots.get(target.id);
+    if (known !== undefined) {
+      known.target = target;
+      return;
+    }
+    const made = this.#deps.checks(target.check);
+    if (made === undefined) throw new Error(`no check ${target.check}`);
+    this.#slots.set(target.id, { target, made, cadence: 'normal', scheduled: false, extra: 0 });
+    this.#judge.open(target, made.rule);
+    if (!this.#quarantined.has(target.check)) this.#plan(target.id, made.check.interval, 0);
+  }
+
+  #remove(id: TargetId): void {
+    const slot = this.#slots.get(id);
+    if (slot === undefined) return;
+    this.#slots.delete(id);
+    this.#agenda.delete(id);
+    this.#judge.close(slot.target);
+  }
+
+  /** Puts the next slot of the target's grid on the agenda, at least `gap` milliseconds away. */
+  #plan(id: TargetId, interval: number, gap: number): number {
+    const now = this.#deps.clock.now();
+    const due = nextSlot(now + gap, interval, phaseOf(id, interval));
+    this.#agenda.set(id, due);
+    return due;
+  }
+
+  /** One timer for all. */
+  #arm(): void {
+    const next = this.#agenda.peek();
+    if (!this.#running || next === undefined || next.at >= this.#armedAt) return;
+    this.#timer?.[Symbol.dispose]();
+    this.#armedAt = next.at;
+    this.#timer = this.#deps.clock.after(next.at - this.#deps.clock.now(), () => this.#wake());
+  }
+
+  #wake(): void {
+    this.#armedAt = Number.POSITIVE_INFINITY;
+    const now = this.#deps.clock.now();
+    for (let next = this.#agenda.peek(); next !== undefined && next.at <= now; next = this.#agenda.peek()) {
+      this.#due(next.item, next.at);
+    }
+    this.#arm();
+  }
+
+  #due(id: TargetId, due: number): void {
+    const slot = this.#slots.get(id);
+    if (slot === undefined) {
+      this.#agenda.delete(id);
+      return;
+    }
+    const interval = intervalFor(slot.made.check, slot.cadence);
+    const next = this.#plan(id, interval, 0);
+    this.#slotsSkipped += slotsBetween(due, next, interval);
+    // One scheduled look at a time: a slot that comes while one is under way is missed, not made up for.
+    if (slot.scheduled) {
+      this.#slotsSkipped++;
+      return;
+    }
+    slot.scheduled = true;
+    this.#look(slot, 'scheduled', due, () => {
+      slot.scheduled = false;
+    });
+  }
+
+  #lookBeside(id: TargetId, occasion: 'confirmation' | 'manual'): void {
+    const slot = this.#slots.get(id);
+    if (slot === undefined || slot.extra >= MOST_EXTRA || !this.#running) return;
+    if (this.#quarantined.has(slot.target.check)) return;
+    slot.extra++;
+    this.#look(slot, occasion, this.#deps.clock.now(), () => {
+      slot.extra--;
+    });
+  }
+
+  #look(slot: Slot, occasion: Occasion, due: number, done: () => void): void {
+    const { clock, vantage } = this.#deps;
+    const { id, instance } = slot.target;
+    const work = this.#limits
+      .run(instance.host, async () => {
+        if (!this.#running || this.#slots.get(id) !== slot) return;
+        if (occasion === 'scheduled') this.#lateness.push(Math.max(0, clock.now() - due));
+        const { made, target } = slot;
+        const look = await examine(
+          made.probe,
+          target.instance,
+          made.check.timeout,
+          clock,
+          this.#looking.signal,
+        );
+        // What was seen of a target that has gone meanwhile concerns nobody.
+        if (this.#slots.get(id) !== slot) return;
+        const { outcome, duration } = look;
+        this.#hear({ target: id, at: clock.now(), duration, vantage, occasion, outcome });
+        if (look.broken && outcome.kind === 'skip') this.#quarantine(made.check.name, outcome.detail);
+      })
+      .finally(() => {
+        done();
+        this.#underWay.delete(work);
+      });
+    this.#underWay.add(work);
+  }
+
+  #hear(observation: Observation): void {
+    const slot = this.#slots.get(observation.target);
+    if (slot === undefined) return;
+    const { clock, emit } = this.#deps;
+    const now = clock.now();
+    let heard: ReturnType<Judge['hear']>;
+    try {
+      heard = this.#judge.hear(observation, now);
+    } catch (error) {
+      this.#quarantine(
+        slot.target.check,
+        `its rule threw: ${error instanceof Error ? error.message : String(error)}`,
+      );
+      return;
+    }
+    if (heard === undefined) return;
+    const { before, step } = heard;
+    const { health, reason, numbers } = step.verdict;
+    emit({ kind: 'observed', observation, verdict: step.verdict });
+    if (health !== before) {
+      const transition = { target: observation.target, from: before, to: health, reason, numbers, at: now };
+      emit({ kind: 'transition', transition });
+    }
+    this.#follow(slot, step.cadence);
+    if (step.confirmations === 0) return;
+    emit({ kind: 'please-confirm', target: observation.target, looks: step.confirmations });
+    for (let look = 0; look < step.confirmations; look++)
+      this.#lookBeside(observation.target, 'confirmation');
+  }
+
+  /** Another cadence is another grid; its first slot is at least half an interval away, so that nobody is asked twice at once. */
+  #follow(slot: Slot, cadence: Cadence): void {
+    const before = intervalFor(slot.made.check, slot.cadence);
+    const after = intervalFor(slot.made.check, cadence);
+    slot.cadence = cadence;
+    if (before === after || !this.#agenda.has(slot.target.id)) return;
+    this.#plan(slot.target.id, after, after / 2);
+    this.#arm();
+  }
+
+  /** What a plugin breaks stops with its check, never with the process. */
+  #quarantine(check: string, detail: string): void {
+    if (this.#quarantined.has(check)) return;
+    this.#quarantined.add(check);
+    for (const [id, slot] of this.#slots) if (slot.target.check === check) this.#agenda.delete(id);
+    this.#deps.log.error('A check broke its contract and is not run any more', { check, error: detail });
+  }
+
+  #emitNumbers(): void {
+    const numbers = {
+      targets: this.#slots.size,
+      inFlight: this.#limits.inFlight,
+      slotsSkipped: this.#slotsSkipped,
+      lateness: this.#lateness,
+    };
+    this.#lateness = [];
+    this.#deps.emit({ kind: 'numbers', numbers });
+  }
+}

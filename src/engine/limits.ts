@@ -1,0 +1,35 @@
+/** How many looks may be in flight: overall, and at one host. */
+
+import pLimit, { type LimitFunction } from 'p-limit';
+
+export interface LimitOptions {
+  readonly concurrency: number;
+  readonly perHost: number;
+}
+
+export class Limits {
+  readonly #perHost: number;
+  readonly #overall: LimitFunction;
+  readonly #hosts = new Map<string, LimitFunction>();
+
+  constructor(options: LimitOptions) {
+    this.#perHost = options.perHost;
+    this.#overall = pLimit(options.concurrency);
+  }
+
+  /** Looks running now. */
+  get inFlight(): number {
+    return this.#overall.activeCount;
+  }
+
+  /** Runs when both limits let it; who waits for a host takes no place overall. */
+  async run(host: string, look: () => Promise<void>): Promise<void> {
+    const limit = this.#hosts.get(host) ?? pLimit(this.#perHost);
+    this.#hosts.set(host, limit);
+    try {
+      await limit(() => this.#overall(look));
+    } finally {
+      if (limit.activeCount + limit.pendingCount === 0) this.#hosts.delete(host);
+    }
+  }
+}

@@ -1,0 +1,95 @@
+/** An engine on the manual clock with probes that answer as told. */
+
+import type { Check } from '../../src/core/check.ts';
+import type { FromEngine } from '../../src/core/engine.ts';
+import type { Instance, InstanceId } from '../../src/core/instance.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
+import type { Probe } from '../../src/core/probe.ts';
+import type { Target, TargetId } from '../../src/core/target.ts';
+import { createEngine } from '../../src/engine/engine.ts';
+import { consecutiveRule } from '../../src/rules/consecutive.ts';
+import { ruleOf } from '../contracts/rule.contract.ts';
+import { ManualClock } from './manual-clock.ts';
+import { QuietLog } from './quiet-log.ts';
+
+export interface BenchOptions {
+  readonly check?: Partial<Check>;
+  readonly probe?: (instance: Instance, signal: AbortSignal, clock: ManualClock) => Promise<Outcome>;
+  readonly rule?: object;
+  readonly limits?: { readonly concurrency: number; readonly perHost: number };
+}
+
+export function engineBench(options: BenchOptions = {}) {
+  const clock = new ManualClock();
+  const log = new QuietLog();
+  const out: FromEngine[] = [];
+  const looks: { key: string; at: number }[] = [];
+  const check: Check = {
+    name: 'web',
+    match: {},
+    probe: { kind: 'fake', options: {} },
+    ruleName: 'r',
+    rule: { kind: 'consecutive', options: {} },
+    interval: 5_000,
+    edgeInterval: 5_000,
+    deadInterval: 5_000,
+    timeout: 2_000,
+    connectTimeout: 500,
+    startPeriod: 0,
+    ...options.check,
+  };
+  const probe: Probe = {
+    run(instance, signal) {
+      looks.push({ key: instance.key, at: clock.now() });
+      return options.probe?.(instance, signal, clock) ?? Promise.resolve({ kind: 'pass' });
+    },
+  };
+  const engine = createEngine({
+    checks: (name) =>
+      name === check.name ? { check, probe, rule: ruleOf(consecutiveRule, options.rule) } : undefined,
+    clock,
+    log,
+    vantage: 'here',
+    limits: options.limits ?? { concurrency: 512, perHost: 8 },
+    emit: (message) => out.push(message),
+  });
+  const stop = new AbortController();
+  return {
+    clock,
+    log,
+    out,
+    looks,
+    engine,
+    /** Starts the engine; returns how to stop it. */
+    start() {
+      const done = engine.run(stop.signal);
+      return async (): Promise<void> => {
+        stop.abort(new Error('over'));
+        await done;
+      };
+    },
+  };
+}
+
+export function target(key: string, host = key): Target {
+  const instance: Instance = {
+    id: `i-${key}` as InstanceId,
+    registry: 'r',
+    namespace: 'default',
+    service: 's',
+    key,
+    incarnation: '',
+    revision: '',
+    host,
+    port: 80,
+    metadata: {},
+    enabled: true,
+    draining: false,
+  };
+  return {
+    id: `t-${key}` as TargetId,
+    check: 'web',
+    instance,
+    seed: { health: 'unknown', reason: 'no-evidence', graceUntil: 0 },
+  };
+}
