@@ -10,13 +10,20 @@ import { type Evidence, evidenceOf, NOT_REACHED, PASSED } from './evidence.ts';
 import { confirmField, slowOverField } from './fields.ts';
 import { add, EMPTY, isFull, startOf, type Window, type WindowSize } from './window.ts';
 
-/** Points that `healthyAbove` lies above `subHealthyBelow` unless said otherwise. */
-const HYSTERESIS = 0.05;
+/** What `healthyAbove` is unless said: 5 points above. Rounded, so that 80 % + 5 points is the 0.85 of 17 in 20. */
+function fivePointsAbove(share: number): number {
+  return Math.min(1, Math.round((share + 0.05) * 1e9) / 1e9);
+}
 
 const windowField = z
   .union(
     [z.strictObject({ count: z.number().int().min(1).max(10_000) }), z.strictObject({ time: duration })],
-    { error: 'a window is { count: N } or { time: SPAN }' },
+    {
+      error: ({ input }) =>
+        input === 'adaptive'
+          ? 'the adaptive window is not there yet; a window is { count: N } or { time: SPAN }'
+          : 'a window is { count: N } or { time: SPAN }',
+    },
   )
   .meta({ description: 'The last N outcomes, or those of a span of time' });
 
@@ -24,7 +31,7 @@ const options = z
   .strictObject({
     window: windowField.default({ count: 20 }),
     minSamples: z.number().int().min(1).max(10_000).default(5).meta({
-      description: 'Nothing is judged on fewer counted outcomes than this',
+      description: 'No rate is judged over fewer counted outcomes than this',
     }),
     fall: z.number().int().min(1).max(1_000).default(3).meta({
       description: 'Outcomes in a row that did not reach the target, for dead',
@@ -46,14 +53,15 @@ const options = z
   })
   .transform((given) => ({
     ...given,
-    healthyAbove: given.healthyAbove ?? Math.min(1, given.subHealthyBelow + HYSTERESIS),
+    healthyAbove: given.healthyAbove ?? fivePointsAbove(given.subHealthyBelow),
   }))
   .superRefine((given, context) => {
     const wrong = (path: string, message: string): void =>
       context.addIssue({ code: 'custom', path: [path], message });
     if (given.healthyAbove < given.subHealthyBelow)
       wrong('healthyAbove', 'must not be below subHealthyBelow');
-    if (given.deadBelow >= given.subHealthyBelow) wrong('deadBelow', 'must be below subHealthyBelow');
+    if (given.deadBelow > 0 && given.deadBelow >= given.subHealthyBelow)
+      wrong('deadBelow', 'must be below subHealthyBelow');
     if ('count' in given.window && given.minSamples > given.window.count)
       wrong('minSamples', 'must not be above the count of the window');
     if ('time' in given.window && given.window.time === 0) wrong('window', 'a span of no time holds nothing');
@@ -145,12 +153,13 @@ class SuccessRate implements Rule<SuccessRateState> {
   #judge(state: SuccessRateState, cause: FailureCause | undefined, env: Env): SuccessRateState {
     const { fall, minSamples, deadBelow, subHealthyBelow, healthyAbove } = this.#options;
     const { health, window } = state;
-    const total = window.samples.length;
-    if (total < minSamples) return state;
-    const rate = window.passed / total;
+    // Outcomes in a row are evidence without a rate: a span that never holds minSamples must not hide a refused connection.
     if (health === 'dead') return this.#recovered(state) ? this.#afresh(state) : state;
     if (state.last === NOT_REACHED && state.inRow >= fall)
       return { ...state, health: 'dead', reason: cause ?? 'connect-refused' };
+    const total = window.samples.length;
+    if (total < minSamples) return state;
+    const rate = window.passed / total;
     // Without peers nobody can tell the instance from what it depends on.
     if (rate < deadBelow && isFull(window, this.#size, env.now) && env.peers.total > 0) {
       return env.peers.serving > 0

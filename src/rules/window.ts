@@ -13,7 +13,7 @@ export interface Window {
   readonly passed: number;
   readonly reached: number;
   readonly slow: number;
-  /** `Clock.now()` of the first outcome since the window was empty, null before. */
+  /** `Clock.now()` of the first outcome since the window was last empty, null before. */
   readonly began: number | null;
 }
 
@@ -31,13 +31,15 @@ export function add(window: Window, size: WindowSize, evidence: Evidence, now: n
     if (old !== NOT_REACHED) reached--;
     first++;
   }
+  // Emptied over a gap, it begins anew: what was seen before says nothing of the span that ends now.
+  const began = window.began === null || first === samples.length ? now : window.began;
   const next = samples.slice(first);
   // Whole milliseconds: a fraction would spill into the evidence.
   next.push(Math.floor(now) * 4 + evidence);
   if (evidence === PASSED) passed++;
   if (evidence === SLOW) slow++;
   if (evidence !== NOT_REACHED) reached++;
-  return { samples: next, passed, reached, slow, began: window.began ?? now };
+  return { samples: next, passed, reached, slow, began };
 }
 
 function leaves(samples: readonly number[], index: number, size: WindowSize, now: number): boolean {
@@ -49,7 +51,10 @@ function timeOf(sample: number): number {
   return Math.floor(sample / 4);
 }
 
-/** A window of a count is full when it has that many; one of a span when an outcome as old as the span was seen. */
+/**
+ * A window of a count is full when it has that many; one of a span when its outcomes reach back at least the span without
+ * a gap longer than the span.
+ */
 export function isFull(window: Window, size: WindowSize, now: number): boolean {
   if ('count' in size) return window.samples.length >= size.count;
   return window.began !== null && now - window.began >= size.time;

@@ -17,7 +17,8 @@ describe('success-rate', () => {
     ['nothing is judged on fewer than minSamples', '++++', 'uuuu'],
     ['from unknown: healthy at the rate or better', '+++++', 'uuuuh'],
     ['from unknown: sub-healthy below it', '+++--', 'uuuus'],
-    ['from unknown: dead after fall in a row, once there are samples enough', 'xxxxx', 'uuuud'],
+    ['from unknown: dead after fall in a row, which needs no minSamples', 'xxx', 'uud'],
+    ['dead again after fall in a row, in a fresh window too', 'xxx++xxx', 'uudd' + 'ss' + 'sd'],
     ['one failure of ten is below 84 % only until the window has grown', '++++++++++-', 'uuuuhhhhhhh'],
     ['two of ten are 80 %', '++++++++++--', 'uuuuhhhhhhhs'],
     ['back to healthy at 89 %', '++++++++++--+++++++++', 'uuuuhhhhhhhsssssssssh'],
@@ -26,9 +27,9 @@ describe('success-rate', () => {
     [
       'dead to sub-healthy after two in a row that reached, and the window starts afresh',
       'xxxxx-+++++',
-      'uuuuddsssss',
+      'uuddddsssss',
     ],
-    ['a fresh window needs minSamples again', 'xxxxx+++++++', 'uuuuddsssssh'],
+    ['a fresh window needs minSamples again', 'xxxxx+++++++', 'uuddddsssssh'],
   ])('%s', (_, outcomes, healths) => {
     const got = timeline(rule, outcomes);
     expect(got.length).toBe(outcomes.length);
@@ -36,7 +37,7 @@ describe('success-rate', () => {
   });
 
   it('comes from dead over sub-healthy to healthy', () => {
-    expect(timeline(rule, 'xxxxx++' + '+++++')).toBe('uuuud' + 'ds' + 'ssssh');
+    expect(timeline(rule, 'xxxxx++' + '+++++')).toBe('uuddd' + 'ds' + 'ssssh');
   });
 
   it('makes not-serving dead over a full window while peers serve', () => {
@@ -85,16 +86,47 @@ describe('success-rate', () => {
     });
   });
 
+  it('sees a refused connection though its span never holds minSamples', () => {
+    const short = ruleOf(successRateRule, { window: { time: '10s' } });
+    const seed = { health: 'healthy', reason: 'passing', graceUntil: 0 } as const;
+    expect(timeline(short, 'xxx-+', { every: 5_000, seed })).toBe('hhdds');
+  });
+
+  it('takes no span for full that emptied over a gap', () => {
+    const minute = ruleOf(successRateRule, { window: { time: '60s' } });
+    const before = steps(minute, '+'.repeat(100)).at(-1)?.state;
+    const resumed = { ...minute, initial: () => before, step: minute.step.bind(minute) };
+    expect(timeline(resumed, '-'.repeat(62), { from: 1_000_000 })).toBe(
+      `${'h'.repeat(4)}${'s'.repeat(56)}dd`,
+    );
+  });
+
+  it.each([
+    ['80%', 0.85],
+    ['84%', 0.89],
+    ['90%', 0.95],
+    ['97%', 1],
+  ])('comes back at exactly five points above %s', (subHealthyBelow, healthyAbove) => {
+    const result = successRateRule.options['~standard'].validate({ subHealthyBelow });
+    expect(result).toMatchObject({ value: { healthyAbove } });
+  });
+
+  it('says that the adaptive window is not there yet', () => {
+    const result = successRateRule.options['~standard'].validate({ window: 'adaptive' });
+    expect(result).toMatchObject({ issues: [{ message: expect.stringContaining('not there yet') }] });
+  });
+
   it('refuses contradictions with the place', () => {
     const issues = (options: object) => {
       const result = successRateRule.options['~standard'].validate(options);
       if (result instanceof Promise) throw new Error('asynchronous');
-      return result.issues?.map(({ path }) => path?.join('.'));
+      return result.issues?.map(({ path }) => path?.map(String).join('.'));
     };
     expect(issues({ healthyAbove: '80%' })).toEqual(['healthyAbove']);
     expect(issues({ deadBelow: '90%' })).toEqual(['deadBelow']);
     expect(issues({ window: { count: 4 } })).toEqual(['minSamples']);
     expect(issues({ window: 'adaptive' })).toEqual(['window']);
+    expect(issues({ deadBelow: 0, subHealthyBelow: 0 })).toBeUndefined();
     expect(issues({ window: { count: 4, time: '5s' } })).toEqual(['window']);
     expect(issues({})).toBeUndefined();
   });
