@@ -31,6 +31,7 @@ export const OWN_CAUSES = [
   'dns-no-answer',
   'address-refused',
   'script-missing',
+  'script-unknown',
   'plugin-error',
 ] as const;
 

@@ -48,7 +48,7 @@ export async function discover(
       }, signal);
       await deps.clock.sleep(SECOND_LOOK, signal);
     } catch (error) {
-      if (signal.aborted) return;
+      if (isAborted(signal)) return;
       if (!(error instanceof RegistryError)) throw error;
       failures++;
       handlers.failed(error);
@@ -163,4 +163,9 @@ const WHOLE_REGISTRY: ServiceName = { namespace: '', service: '' };
 /** More than half are missing. */
 function shrinks(before: number, after: number): boolean {
   return before - after > before / 2;
+}
+
+/** Asked anew after an await: the type checker believes what it saw before. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }

@@ -99,7 +99,7 @@ export function brake(
   const grown = state.mass === null || pending > state.mass.size;
   const mass = {
     began: state.mass?.began ?? now,
-    grew: grown ? now : (state.mass?.grew ?? now),
+    grew: state.mass === null || grown ? now : state.mass.grew,
     size: Math.max(pending, state.mass?.size ?? 0),
   };
   if (affected > total * limits.freezeAbove)

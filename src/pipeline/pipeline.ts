@@ -326,8 +326,11 @@ export class Pipeline {
 
   async #tick(signal: AbortSignal): Promise<void> {
     for (let round = 1; !signal.aborted; round++) {
-      await this.#deps.clock.sleep(TICK, signal).catch(() => undefined);
-      if (signal.aborted) return;
+      try {
+        await this.#deps.clock.sleep(TICK, signal);
+      } catch {
+        return;
+      }
       for (const record of this.#records.values()) this.#refresh(record);
       for (const source of this.#sources.values()) {
         if (round % FULL_ROUND === 0) source.writeBack.touchAll();

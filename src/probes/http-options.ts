@@ -1,0 +1,65 @@
+/** The options of the probe `http`. */
+
+import { z } from 'zod';
+import { authFields } from './credentials.ts';
+import { expectFields } from './expectation.ts';
+import { addressField, closeField, familyField, portField, template, tlsFields } from './fields.ts';
+
+/** Token of RFC 9110, section 5.6.2. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+const size = z
+  .union([
+    z.number().int().min(0),
+    z.string().regex(/^[0-9]{1,9}(KiB|MiB)?$/, 'write a size as 65536, 64KiB or 1MiB'),
+  ])
+  .transform((given) => {
+    const [, digits = '0', unit] = /^([0-9]+)(KiB|MiB)?$/.exec(String(given)) ?? [];
+    return Number(digits) * (unit === 'MiB' ? 1_048_576 : unit === 'KiB' ? 1_024 : 1);
+  });
+
+export const httpOptions = z
+  .strictObject({
+    address: addressField,
+    port: portField,
+    family: familyField,
+    tls: z
+      .union([z.literal(true).transform(() => tlsFields.parse({})), tlsFields])
+      .optional()
+      .meta({ description: 'Speak HTTPS; true for the defaults' }),
+    method: z.string().regex(TOKEN, 'not an HTTP method').default('GET'),
+    path: template.prefault('/').meta({ description: 'Path and query; templates are filled in' }),
+    host: template.optional().meta({ description: 'Host header; default address and port' }),
+    headers: z
+      .record(z.string().regex(TOKEN, 'not a header name'), template)
+      .default({})
+      .meta({ description: 'Request headers; templates are filled in' }),
+    body: z.string().optional(),
+    auth: authFields.optional(),
+    expect: expectFields.prefault({}),
+    redirects: z
+      .number()
+      .int()
+      .min(0)
+      .max(10)
+      .default(0)
+      .meta({ description: 'Redirects that are followed at most' }),
+    maxBody: size.prefault('64KiB').meta({ description: 'Bytes of the body that are read and looked at' }),
+    connection: z
+      .enum(['fresh', 'reuse'])
+      .default('fresh')
+      .meta({ description: 'fresh: a new connection for each look; reuse: kept ones' }),
+    close: closeField,
+  })
+  .superRefine(({ auth, tls, headers }, context) => {
+    if (auth !== undefined && !auth.insecure && (tls === undefined || tls.insecure)) {
+      const message = 'credentials are sent only over verified TLS: set tls, or auth.insecure: true';
+      context.addIssue({ code: 'custom', path: ['auth'], message });
+    }
+    for (const name of Object.keys(headers)) {
+      if (name.toLowerCase() !== 'authorization') continue;
+      context.addIssue({ code: 'custom', path: ['headers', name], message: 'credentials go under auth' });
+    }
+  });
+
+export type HttpOptions = z.output<typeof httpOptions>;
