@@ -55,10 +55,13 @@ class InlineEngine implements Engine {
   readonly #agenda = createAgenda();
   readonly #judge = new Judge();
   readonly #limits: Limits;
-  readonly #quarantined = new Set<string>();
+  /** By what was made, not by name: a check that is made anew gets another chance. */
+  readonly #quarantined = new WeakSet<Check>();
   readonly #underWay = new Set<Promise<void>>();
   /** Looks are bounded by their deadlines; nothing cuts them short. */
   readonly #looking = new AbortController();
+  /** Aborted with what was thrown by code of our own. */
+  readonly #bug = new AbortController();
   #running = false;
   #timer: Disposable | undefined;
   #armedAt = Number.POSITIVE_INFINITY;
@@ -91,14 +94,16 @@ class InlineEngine implements Engine {
   async run(signal: AbortSignal): Promise<void> {
     this.#running = true;
     this.#arm();
-    while (!signal.aborted) {
-      await this.#deps.clock.sleep(NUMBERS_EVERY, signal).catch(() => undefined);
+    const stop = AbortSignal.any([signal, this.#bug.signal]);
+    while (!stop.aborted) {
+      await this.#deps.clock.sleep(NUMBERS_EVERY, stop).catch(() => undefined);
       this.#emitNumbers();
     }
     this.#running = false;
     this.#timer?.[Symbol.dispose]();
     this.#armedAt = Number.POSITIVE_INFINITY;
     await Promise.all(this.#underWay);
+    this.#bug.signal.throwIfAborted();
   }
 
   #add(target: Target): void {
@@ -110,8 +115,12 @@ class InlineEngine implements Engine {
     const made = this.#deps.checks(target.check);
     if (made === undefined) throw new Error(`no check ${target.check}`);
     this.#slots.set(target.id, { target, made, cadence: 'normal', scheduled: false, extra: 0 });
-    this.#judge.open(target, made.rule);
-    if (!this.#quarantined.has(target.check)) this.#plan(target.id, made.check.interval, 0);
+    try {
+      this.#judge.open(target, made.rule);
+    } catch (error) {
+      this.#quarantine(made.check, ruleThrew(error));
+    }
+    if (!this.#quarantined.has(made.check)) this.#plan(target.id, made.check.interval, 0);
   }
 
   #remove(id: TargetId): void {
@@ -171,7 +180,7 @@ class InlineEngine implements Engine {
   #lookBeside(id: TargetId, occasion: 'confirmation' | 'manual'): void {
     const slot = this.#slots.get(id);
     if (slot === undefined || slot.extra >= MOST_EXTRA || !this.#running) return;
-    if (this.#quarantined.has(slot.target.check)) return;
+    if (this.#quarantined.has(slot.made.check)) return;
     slot.extra++;
     this.#look(slot, occasion, this.#deps.clock.now(), () => {
       slot.extra--;
@@ -183,7 +192,7 @@ class InlineEngine implements Engine {
     const { id, instance } = slot.target;
     const work = this.#limits
       .run(instance.host, async () => {
-        if (!this.#running || this.#slots.get(id) !== slot) return;
+        if (!this.#running || this.#slots.get(id) !== slot || this.#quarantined.has(slot.made.check)) return;
         if (occasion === 'scheduled') this.#lateness.push(Math.max(0, clock.now() - due));
         const { made, target } = slot;
         const look = await examine(
@@ -197,8 +206,9 @@ class InlineEngine implements Engine {
         if (this.#slots.get(id) !== slot) return;
         const { outcome, duration } = look;
         this.#hear({ target: id, at: clock.now(), duration, vantage, occasion, outcome });
-        if (look.broken && outcome.kind === 'skip') this.#quarantine(made.check.name, outcome.detail);
+        if (look.broken && outcome.kind === 'skip') this.#quarantine(made.check, outcome.detail);
       })
+      .catch((error: unknown) => this.#bug.abort(error))
       .finally(() => {
         done();
         this.#underWay.delete(work);
@@ -215,10 +225,7 @@ class InlineEngine implements Engine {
     try {
       heard = this.#judge.hear(observation, now);
     } catch (error) {
-      this.#quarantine(
-        slot.target.check,
-        `its rule threw: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.#quarantine(slot.made.check, ruleThrew(error));
       return;
     }
     if (heard === undefined) return;
@@ -230,7 +237,8 @@ class InlineEngine implements Engine {
       emit({ kind: 'transition', transition });
     }
     this.#follow(slot, step.cadence);
-    if (step.confirmations === 0) return;
+    // A confirmation that asked for more would look at a target that fails now and then without end.
+    if (step.confirmations === 0 || observation.occasion === 'confirmation') return;
     emit({ kind: 'please-confirm', target: observation.target, looks: step.confirmations });
     for (let look = 0; look < step.confirmations; look++)
       this.#lookBeside(observation.target, 'confirmation');
@@ -247,11 +255,12 @@ class InlineEngine implements Engine {
   }
 
   /** What a plugin breaks stops with its check, never with the process. */
-  #quarantine(check: string, detail: string): void {
+  #quarantine(check: Check, detail: string): void {
     if (this.#quarantined.has(check)) return;
     this.#quarantined.add(check);
-    for (const [id, slot] of this.#slots) if (slot.target.check === check) this.#agenda.delete(id);
-    this.#deps.log.error('A check broke its contract and is not run any more', { check, error: detail });
+    for (const [id, slot] of this.#slots) if (slot.made.check === check) this.#agenda.delete(id);
+    const fields = { check: check.name, error: detail };
+    this.#deps.log.error('A check broke its contract and is not run any more', fields);
   }
 
   #emitNumbers(): void {
@@ -264,4 +273,8 @@ class InlineEngine implements Engine {
     this.#lateness = [];
     this.#deps.emit({ kind: 'numbers', numbers });
   }
+}
+
+function ruleThrew(error: unknown): string {
+  return `its rule threw: ${error instanceof Error ? error.message : String(error)}`;
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Instance } from '../core/instance.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Probe } from '../core/probe.ts';
+import { decodeOutcome } from './plugin-answers.ts';
 
 export interface Look {
   readonly outcome: Outcome;
@@ -29,32 +30,44 @@ export async function examine(
 ): Promise<Look> {
   const started = clock.now();
   using deadline = clock.deadline(timeout, signal);
-  const outcome = await runBounded(probe, instance, timeout, clock, deadline.signal);
+  const answer = await runBounded(probe, instance, clock, deadline.signal);
   const duration = clock.now() - started;
-  if ('broken' in outcome) return { outcome: outcome.broken, duration, broken: true };
-  return { outcome: doubted(outcome, duration, timeout), duration, broken: false };
+  if (answer.broken) return { outcome: answer.outcome, duration, broken: true };
+  return { outcome: doubted(answer.outcome, duration, timeout), duration, broken: false };
 }
+
+type Answer = Pick<Look, 'outcome' | 'broken'>;
 
 async function runBounded(
   probe: Probe,
   instance: Instance,
-  timeout: number,
   clock: Clock,
   signal: AbortSignal,
-): Promise<Outcome | { readonly broken: Outcome }> {
-  const { promise: overdue, resolve } = Promise.withResolvers<{ readonly broken: Outcome }>();
-  using _watchdog = clock.after(timeout + GRACE, () =>
-    resolve({ broken: pluginError('did not stop at its deadline') }),
-  );
+): Promise<Answer> {
+  using cleanup = new DisposableStack();
+  const { promise: overdue, resolve } = Promise.withResolvers<Answer>();
+  // From the abort, and as a deadline: a stall of ours that outlasts timeout and grace must not look like the probe's fault.
+  const watch = (): void => {
+    const grace = cleanup.use(clock.deadline(GRACE, new AbortController().signal));
+    grace.signal.addEventListener('abort', () => resolve(broken('did not stop at its deadline')));
+  };
+  if (signal.aborted) watch();
+  else signal.addEventListener('abort', watch, { once: true });
+  cleanup.defer(() => signal.removeEventListener('abort', watch));
   try {
-    return await Promise.race([probe.run(instance, signal), overdue]);
+    return await Promise.race([ask(probe, instance, signal), overdue]);
   } catch (error) {
-    return { broken: pluginError(error instanceof Error ? error.message : String(error)) };
+    return broken(error instanceof Error ? error.message : String(error));
   }
 }
 
-function pluginError(detail: string): Outcome {
-  return { kind: 'skip', cause: 'plugin-error', detail };
+async function ask(probe: Probe, instance: Instance, signal: AbortSignal): Promise<Answer> {
+  const outcome = decodeOutcome(await probe.run(instance, signal));
+  return outcome === undefined ? broken('answered with no outcome') : { outcome, broken: false };
+}
+
+function broken(detail: string): Answer {
+  return { outcome: { kind: 'skip', cause: 'plugin-error', detail }, broken: true };
 }
 
 /** A timeout that fired late was our own stall: the answer may have been there. */

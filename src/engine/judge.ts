@@ -3,6 +3,7 @@
 import type { Observation } from '../core/observation.ts';
 import type { Peers, Rule, Step } from '../core/rule.ts';
 import type { Target, TargetId } from '../core/target.ts';
+import { decodeStep } from './plugin-answers.ts';
 
 /** The targets of the same check and service, counted. */
 interface Group {
@@ -23,14 +24,15 @@ export class Judge {
   readonly #groups = new Map<string, Group>();
   readonly #members = new Map<string, number>();
 
-  /** Takes a target on; one that is known keeps its state. */
+  /** Takes a target on; one that is known keeps its state. Throws what the rule throws, and then knows nothing of it. */
   open(target: Target, rule: Rule): void {
     if (this.#cases.has(target.id)) return;
+    const state = rule.initial(target.seed);
     const key = groupKey(target);
     const group = this.#groups.get(key) ?? { judged: 0, serving: 0 };
     this.#groups.set(key, group);
     this.#members.set(key, (this.#members.get(key) ?? 0) + 1);
-    this.#cases.set(target.id, { rule, group, state: rule.initial(target.seed), serving: undefined });
+    this.#cases.set(target.id, { rule, group, state, serving: undefined });
   }
 
   close(target: Target): void {
@@ -46,7 +48,10 @@ export class Judge {
     this.#groups.delete(key);
   }
 
-  /** The health before and the step after the observation; undefined for an unknown target. Throws what the rule throws. */
+  /**
+   * The health before and the step after the observation; undefined for an unknown target. Throws what the rule
+   * throws, and where it answers with no step.
+   */
   hear(
     observation: Observation,
     now: number,
@@ -55,7 +60,8 @@ export class Judge {
     if (found === undefined) return undefined;
     const before = found.rule.verdict(found.state).health;
     const env = { now, backgroundLoss: 0, peers: peersOf(found) };
-    const step = found.rule.step(found.state, observation, env);
+    const step = decodeStep(found.rule.step(found.state, observation, env));
+    if (step === undefined) throw new TypeError('answered with no step');
     found.state = step.state;
     const { kind } = observation.outcome;
     if (kind !== 'skip') this.#count(found, kind === 'pass');

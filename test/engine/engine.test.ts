@@ -23,7 +23,7 @@ describe('the grid', () => {
 });
 
 describe('the engine', () => {
-  it('looks at every target once an interval, spread over it, on the same grid for a day', async () => {
+  it('looks at every target once an interval, spread over it, on the same grid', async () => {
     const bench = engineBench();
     const targets = many(200);
     const stop = bench.start();
@@ -43,6 +43,48 @@ describe('the engine', () => {
     for (const { key, at } of bench.looks) expect(at % 5_000).toBe(phaseOf(target(key).id, 5_000));
     await stop();
     expect(bench.clock.pending).toBe(0);
+  });
+
+  it('drifts by nothing in 24 hours, and leaves no timer', async () => {
+    const minute = 60_000;
+    const bench = engineBench({ check: { interval: minute, edgeInterval: minute, deadInterval: minute } });
+    const start = bench.clock.now();
+    const stop = bench.start();
+    bench.engine.tell({ kind: 'assign', add: many(200), remove: [] });
+    await bench.clock.advance(24 * 60 * minute);
+    await stop();
+    const rounds = new Map<string, number>();
+    const late = bench.looks.filter(({ key, at }) => {
+      const round = rounds.get(key) ?? 0;
+      rounds.set(key, round + 1);
+      const phase = phaseOf(target(key).id, minute);
+      return at !== start + (phase === 0 ? minute : phase) + round * minute;
+    });
+    expect(late).toEqual([]);
+    expect(bench.looks).toHaveLength(200 * 24 * 60);
+    expect(bench.clock.pending).toBe(0);
+  }, 60_000);
+
+  it('asks for no confirmation of a confirmation', async () => {
+    let asked = 0;
+    const bench = engineBench({
+      rule: { confirm: 4, fall: 10 },
+      probe: async (_instance, signal, clock) => {
+        await clock.sleep(10, signal);
+        return asked++ % 2 === 0 ? { kind: 'pass' } : REFUSED;
+      },
+    });
+    const stop = bench.start();
+    bench.engine.tell({ kind: 'assign', add: [target('a')], remove: [] });
+    await bench.clock.advance(60_000);
+    const scheduled = bench.out.filter(
+      (message) => message.kind === 'observed' && message.observation.occasion === 'scheduled',
+    );
+    expect(scheduled).toHaveLength(12);
+    expect(bench.looks.length).toBeLessThanOrEqual(12 * (1 + 4));
+    const stopping = stop();
+    await bench.clock.advance(100);
+    await stopping;
   });
 
   it('skips slots that come while a look is under way, and counts them', async () => {

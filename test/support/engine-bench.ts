@@ -5,6 +5,7 @@ import type { FromEngine } from '../../src/core/engine.ts';
 import type { Instance, InstanceId } from '../../src/core/instance.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Probe } from '../../src/core/probe.ts';
+import type { Rule } from '../../src/core/rule.ts';
 import type { Target, TargetId } from '../../src/core/target.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import { consecutiveRule } from '../../src/rules/consecutive.ts';
@@ -12,10 +13,31 @@ import { ruleOf } from '../contracts/rule.contract.ts';
 import { ManualClock } from './manual-clock.ts';
 import { QuietLog } from './quiet-log.ts';
 
+export const CHECK: Check = {
+  name: 'web',
+  match: {},
+  probe: { kind: 'fake', options: {} },
+  ruleName: 'r',
+  rule: { kind: 'consecutive', options: {} },
+  interval: 5_000,
+  edgeInterval: 5_000,
+  deadInterval: 5_000,
+  timeout: 2_000,
+  connectTimeout: 500,
+  startPeriod: 0,
+};
+
 export interface BenchOptions {
   readonly check?: Partial<Check>;
   readonly probe?: (instance: Instance, signal: AbortSignal, clock: ManualClock) => Promise<Outcome>;
+  /** Options of `consecutive`. */
   readonly rule?: object;
+  /** Instead of `consecutive`. */
+  readonly ownRule?: Rule;
+  /** What is made of the check at each call: another value is a check made anew. */
+  readonly remade?: () => Check | undefined;
+  /** Hears every message before it is kept. */
+  readonly emit?: (message: FromEngine) => void;
   readonly limits?: { readonly concurrency: number; readonly perHost: number };
 }
 
@@ -24,34 +46,24 @@ export function engineBench(options: BenchOptions = {}) {
   const log = new QuietLog();
   const out: FromEngine[] = [];
   const looks: { key: string; at: number }[] = [];
-  const check: Check = {
-    name: 'web',
-    match: {},
-    probe: { kind: 'fake', options: {} },
-    ruleName: 'r',
-    rule: { kind: 'consecutive', options: {} },
-    interval: 5_000,
-    edgeInterval: 5_000,
-    deadInterval: 5_000,
-    timeout: 2_000,
-    connectTimeout: 500,
-    startPeriod: 0,
-    ...options.check,
-  };
+  const check: Check = { ...CHECK, ...options.check };
   const probe: Probe = {
     run(instance, signal) {
       looks.push({ key: instance.key, at: clock.now() });
       return options.probe?.(instance, signal, clock) ?? Promise.resolve({ kind: 'pass' });
     },
   };
+  const rule = options.ownRule ?? ruleOf(consecutiveRule, options.rule);
   const engine = createEngine({
-    checks: (name) =>
-      name === check.name ? { check, probe, rule: ruleOf(consecutiveRule, options.rule) } : undefined,
+    checks: (name) => (name === check.name ? { check: options.remade?.() ?? check, probe, rule } : undefined),
     clock,
     log,
     vantage: 'here',
     limits: options.limits ?? { concurrency: 512, perHost: 8 },
-    emit: (message) => out.push(message),
+    emit: (message) => {
+      options.emit?.(message);
+      out.push(message);
+    },
   });
   const stop = new AbortController();
   return {
