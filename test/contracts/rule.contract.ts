@@ -2,10 +2,21 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { FAILURE_CAUSES, HEALTH_REASONS } from '../../src/core/cause.ts';
+import { HEALTHS } from '../../src/core/health.ts';
 import type { Rule, RulePlugin } from '../../src/core/rule.ts';
 import { steps, timeline, UNKNOWN } from '../support/timeline.ts';
 
 const outcomes = fc.string({ unit: fc.constantFrom('+', '~', '-', 'x', 'o'), maxLength: 80 });
+
+const REASONS: ReadonlySet<string> = new Set([...FAILURE_CAUSES, ...HEALTH_REASONS]);
+const CADENCES: ReadonlySet<string> = new Set(['normal', 'suspicious', 'dead']);
+
+/** Every text of so many outcomes. */
+function textsOf(length: number): readonly string[] {
+  if (length === 0) return [''];
+  return textsOf(length - 1).flatMap((text) => ['+', '~', '-', 'x', 'o'].map((mark) => text + mark));
+}
 
 /** The rule with the options that it has when none are given. */
 export function ruleOf<O>(plugin: RulePlugin<O>, options: unknown = {}): Rule {
@@ -94,6 +105,17 @@ export function describeRule<O>(plugin: RulePlugin<O>, options: unknown = {}): v
           }
         }),
       );
+    });
+
+    it('says only healths, reasons and cadences that there are', () => {
+      const known = (text: string): boolean =>
+        steps(rule, text).every(
+          ({ verdict, cadence }) =>
+            HEALTHS.includes(verdict.health) && REASONS.has(verdict.reason) && CADENCES.has(cadence),
+        );
+      // Random texts are too few to meet the one corner of a small window: these are all of six outcomes.
+      expect(textsOf(6).filter((text) => !known(text))).toEqual([]);
+      fc.assert(fc.property(outcomes, known));
     });
 
     it('tells numbers that fit together', () => {
