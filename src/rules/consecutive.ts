@@ -32,6 +32,8 @@ export interface ConsecutiveState {
   readonly notPassed: number;
   readonly failed: number;
   readonly notReached: number;
+  /** Of `notPassed`, those that did not reach. */
+  readonly missed: number;
   /** `Clock.now()` at which the row began. */
   readonly rowStart: number | null;
   /** Failures before this do not count; 0 once there was a pass. */
@@ -53,7 +55,7 @@ class Consecutive implements Rule<ConsecutiveState> {
   }
 
   initial(seed: Seed): ConsecutiveState {
-    const none = { last: null, passed: 0, notPassed: 0, failed: 0, notReached: 0, rowStart: null };
+    const none = { last: null, passed: 0, notPassed: 0, failed: 0, notReached: 0, missed: 0, rowStart: null };
     return { version: 1, health: seed.health, reason: seed.reason, ...none, graceUntil: seed.graceUntil };
   }
 
@@ -73,15 +75,14 @@ class Consecutive implements Rule<ConsecutiveState> {
   }
 
   verdict(state: ConsecutiveState): Verdict {
-    const { health, reason, passed, notPassed, notReached, last, rowStart } = state;
+    const { health, reason, passed, notPassed, missed, rowStart } = state;
     const total = passed + notPassed;
-    const reached = total - (last === NOT_REACHED ? notReached : 0);
     return {
       health,
       reason,
       numbers: {
         rate: total === 0 ? null : passed / total,
-        reach: total === 0 ? null : reached / total,
+        reach: total === 0 ? null : (total - missed) / total,
         passed,
         total,
         inRow: inRow(state),
@@ -126,6 +127,7 @@ function count(state: ConsecutiveState, evidence: Evidence, now: number): Consec
     notPassed: passed ? 0 : Math.min(MANY, state.notPassed + 1),
     failed: passed || notReached ? 0 : Math.min(MANY, state.failed + 1),
     notReached: notReached ? Math.min(MANY, state.notReached + 1) : 0,
+    missed: passed ? 0 : Math.min(MANY, state.missed + (notReached ? 1 : 0)),
     rowStart: turned ? now : state.rowStart,
     graceUntil: passed ? 0 : state.graceUntil,
   };

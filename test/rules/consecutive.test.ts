@@ -33,6 +33,15 @@ describe('consecutive', () => {
     expect(reasons('---++').at(-1)).toBe('recovered');
   });
 
+  it.each([
+    ['xx-', 1 / 3],
+    ['x-x', 1 / 3],
+    ['--x', 2 / 3],
+    ['xx-+', 1],
+  ])('tells the reach of the row %s', (outcomes, reach) => {
+    expect(steps(rule, outcomes).at(-1)?.verdict.numbers.reach).toBeCloseTo(reach, 12);
+  });
+
   it('looks faster while a change is pending and slower while dead', () => {
     expect(steps(rule, '++-xxx+').map(({ cadence }) => cadence)).toEqual([
       'suspicious',
