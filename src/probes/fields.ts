@@ -5,7 +5,9 @@ import { filePath } from '../options/fields.ts';
 import { parseTemplate, type Template, TemplateError } from './template.ts';
 
 /** Text with templates, read when it is decoded. */
-export const template = z.string().transform((text, context): Template => {
+export const template = z.string().transform(readTemplate);
+
+function readTemplate(text: string, context: z.RefinementCtx): Template {
   try {
     return parseTemplate(text);
   } catch (error) {
@@ -13,20 +15,13 @@ export const template = z.string().transform((text, context): Template => {
     context.addIssue({ code: 'custom', message: error.message });
     return z.NEVER;
   }
-});
+}
 
 /** A port or a template that becomes one; by default the instance's. */
 export const portField = z
-  .union([
-    z
-      .number()
-      .int()
-      .min(1)
-      .max(65_535)
-      .transform((value): Template => [String(value)]),
-    template,
-  ])
+  .union([z.number().int().min(1).max(65_535), z.string().min(1)])
   .prefault('${instance.port}')
+  .transform((given, context) => readTemplate(String(given), context))
   .meta({
     description: "Port to connect to; default the instance's",
     examples: [8081, '${instance.metadata.managementPort}'],

@@ -11,7 +11,7 @@ import { authorization } from './credentials.ts';
 import { type Exchanged, exchange, ORIGIN } from './exchange.ts';
 import { unmet } from './expectation.ts';
 import { type HttpOptions, httpOptions } from './http-options.ts';
-import { KeptClients } from './kept.ts';
+import { hangUp, KeptClients, type Line } from './kept.ts';
 import { type Hop, hostHeader, nextHop } from './redirect.ts';
 import { SmallFiles } from './small-files.ts';
 import { fill } from './template.ts';
@@ -56,7 +56,7 @@ class HttpProbe implements Probe {
     for (let redirects = 0; ; redirects++) {
       const told =
         hop.request.last || redirects > 0
-          ? this.#onFresh(hop, instance, signal)
+          ? await this.#onFresh(hop, instance, signal)
           : await this.#onKept(hop, instance, signal);
       if (told.kind === 'outcome') return told.outcome;
       const { exchanged, readings } = told;
@@ -103,29 +103,33 @@ class HttpProbe implements Probe {
   async #onFresh(hop: Hop, instance: Instance, signal: AbortSignal): Promise<Told> {
     const opened = await open(hop.to, instance, this.#deps, signal);
     if (opened.kind === 'outcome') return opened;
-    const client = clientOn(opened.socket);
-    const exchanged = await exchange(client, hop.request, this.#options.maxBody, this.#deps.clock, signal);
-    const complete = exchanged.kind === 'answer' && !exchanged.answer.truncated;
-    if (complete && !hop.request.last) await this.#kept.giveBack(instance.id, client);
-    else {
-      opened.close(this.#options.close);
-      await client.destroy();
-    }
+    const line = { client: clientOn(opened.socket), connection: opened };
+    const exchanged = await this.#exchange(line, hop, instance, signal);
     return { kind: 'exchanged', exchanged, readings: opened.readings };
   }
 
   /** On the kept connection; that the other side had closed it meanwhile says nothing about the instance. */
   async #onKept(hop: Hop, instance: Instance, signal: AbortSignal): Promise<Told> {
-    const client = this.#kept.take(instance.id);
-    if (client === undefined) return this.#onFresh(hop, instance, signal);
-    const exchanged = await exchange(client, hop.request, this.#options.maxBody, this.#deps.clock, signal);
-    if (exchanged.kind === 'answer' && !exchanged.answer.truncated) {
-      await this.#kept.giveBack(instance.id, client);
-      return { kind: 'exchanged', exchanged, readings: {} };
-    }
-    await client.destroy();
+    const line = this.#kept.take(instance.id);
+    if (line === undefined) return this.#onFresh(hop, instance, signal);
+    const exchanged = await this.#exchange(line, hop, instance, signal);
     const stale = exchanged.kind === 'error' && exchanged.untouched;
     return stale ? this.#onFresh(hop, instance, signal) : { kind: 'exchanged', exchanged, readings: {} };
+  }
+
+  /** Afterwards the line is kept for the next look or closed. */
+  async #exchange(line: Line, hop: Hop, instance: Instance, signal: AbortSignal): Promise<Exchanged> {
+    const exchanged = await exchange(
+      line.client,
+      hop.request,
+      this.#options.maxBody,
+      this.#deps.clock,
+      signal,
+    );
+    const complete = exchanged.kind === 'answer' && !exchanged.answer.truncated;
+    if (complete && !hop.request.last) this.#kept.giveBack(instance.id, line);
+    else hangUp(line, this.#options.close);
+    return exchanged;
   }
 }
 
@@ -135,9 +139,10 @@ function clientOn(socket: Socket): Client {
   return new Client(ORIGIN, {
     keepAliveTimeout: KEEP_ALIVE,
     connect: (_options, done) => {
-      if (given) done(new Error('the connection was closed'), null);
-      else done(null, socket);
+      const again = given;
       given = true;
+      // undici drops its own wake-up when it is answered while it asks.
+      queueMicrotask(() => (again ? done(new Error('the connection was closed'), null) : done(null, socket)));
     },
   });
 }

@@ -3,16 +3,23 @@
 import type { Client } from 'undici';
 import type { Clock } from '../core/clock.ts';
 import type { InstanceId } from '../core/instance.ts';
+import type { Connection } from './connection.ts';
+
+/** A client and the one connection it speaks on. */
+export interface Line {
+  readonly client: Client;
+  readonly connection: Connection;
+}
 
 interface Idle {
-  readonly client: Client;
+  readonly line: Line;
   readonly since: number;
 }
 
 /** Milliseconds after which an idle connection is given up. */
 const FORGET = 600_000;
 
-export class KeptClients implements AsyncDisposable {
+export class KeptClients implements Disposable {
   readonly #clock: Clock;
   readonly #idle = new Map<InstanceId, Idle>();
 
@@ -21,27 +28,34 @@ export class KeptClients implements AsyncDisposable {
   }
 
   /** Takes the idle one, for exclusive use. */
-  take(id: InstanceId): Client | undefined {
+  take(id: InstanceId): Line | undefined {
     const now = this.#clock.now();
-    for (const [other, { client, since }] of this.#idle) {
+    for (const [other, { line, since }] of this.#idle) {
       // Idle ones are in the order in which they came back.
       if (now - since < FORGET) break;
       this.#idle.delete(other);
-      client.destroy().catch(() => undefined);
+      hangUp(line, 'reset');
     }
-    const client = this.#idle.get(id)?.client;
+    const line = this.#idle.get(id)?.line;
     this.#idle.delete(id);
-    return client;
+    return line;
   }
 
   /** Gives one back after a complete exchange. */
-  async giveBack(id: InstanceId, client: Client): Promise<void> {
-    if (this.#idle.has(id)) await client.destroy();
-    else this.#idle.set(id, { client, since: this.#clock.now() });
+  giveBack(id: InstanceId, line: Line): void {
+    if (this.#idle.has(id)) hangUp(line, 'reset');
+    else this.#idle.set(id, { line, since: this.#clock.now() });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#idle.values()].map(({ client }) => client.destroy()));
+  [Symbol.dispose](): void {
+    for (const { line } of this.#idle.values()) hangUp(line, 'reset');
     this.#idle.clear();
   }
+}
+
+/** Closes the connection at once; what the client still does about it nobody needs to wait for. */
+export function hangUp({ client, connection }: Line, how: 'reset' | 'fin'): void {
+  connection.close(how, () => {
+    client.destroy().catch(() => undefined);
+  });
 }

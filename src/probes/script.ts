@@ -63,7 +63,8 @@ class ScriptProbe implements Probe {
   }
 
   async run(...[instance, signal]: Parameters<Probe['run']>): Promise<Outcome> {
-    const { scriptLimit, timeout } = this.#deps;
+    const { scriptLimit, timeout, clock } = this.#deps;
+    const asked = clock.now();
     let started = false;
     // The limit is ours: a script that found no place before its deadline says nothing about the instance.
     const waited = Promise.withResolvers<Outcome>();
@@ -76,7 +77,13 @@ class ScriptProbe implements Probe {
       const run = scriptLimit(async () => {
         if (signal.aborted) return waited.promise;
         started = true;
-        return this.#runNow(instance, signal);
+        const waitedFor = clock.now() - asked;
+        const outcome = await this.#runNow(instance, signal);
+        const cutShort =
+          outcome.kind === 'fail' && outcome.cause === 'script-timeout' && waitedFor > timeout / 10;
+        return cutShort
+          ? skip('prober-limit', `waited ${Math.round(waitedFor)} ms of its ${timeout} ms for a place`)
+          : outcome;
       });
       return await Promise.race([run, waited.promise]);
     } finally {

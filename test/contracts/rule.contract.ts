@@ -7,7 +7,7 @@ import { HEALTHS } from '../../src/core/health.ts';
 import type { Rule, RulePlugin } from '../../src/core/rule.ts';
 import { steps, timeline, UNKNOWN } from '../support/timeline.ts';
 
-const outcomes = fc.string({ unit: fc.constantFrom('+', '~', '-', 'x', 'o'), maxLength: 80 });
+const outcomes = fc.string({ unit: fc.constantFrom('+', '~', '-', 'x', 'o'), maxLength: 80, size: 'max' });
 
 const REASONS: ReadonlySet<string> = new Set([...FAILURE_CAUSES, ...HEALTH_REASONS]);
 const CADENCES: ReadonlySet<string> = new Set(['normal', 'suspicious', 'dead']);

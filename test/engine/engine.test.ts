@@ -233,6 +233,26 @@ describe('the engine', () => {
     expect(bench.clock.pending).toBe(0);
   });
 
+  it('lets no crowded host keep others waiting', async () => {
+    const bench = engineBench({
+      limits: { concurrency: 2, perHost: 1 },
+      check: { interval: 1_000, edgeInterval: 1_000, deadInterval: 1_000 },
+      probe: async (_instance, signal, clock) => {
+        await clock.sleep(100, signal);
+        return { kind: 'pass' };
+      },
+    });
+    const stop = bench.start();
+    const crowd = Array.from({ length: 50 }, (_, index) => target(`c${index}`, 'crowded'));
+    bench.engine.tell({ kind: 'assign', add: [...crowd, target('calm')], remove: [] });
+    await bench.clock.advance(60_000);
+    expect(bench.looks.filter(({ key }) => key === 'calm')).toHaveLength(60);
+    const stopping = stop();
+    await bench.clock.advance(2_000);
+    await stopping;
+    expect(bench.clock.pending).toBe(0);
+  });
+
   it('judges evidence from elsewhere like its own', async () => {
     const bench = engineBench();
     bench.engine.tell({ kind: 'assign', add: [target('a')], remove: [] });

@@ -9,7 +9,7 @@ describe('the heap', () => {
       fc.record({ kind: fc.constant('delete' as const), item: fc.nat(30) }),
     );
     fc.assert(
-      fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
+      fc.property(fc.array(operation, { maxLength: 200, size: 'max' }), (operations) => {
         const heap = new Heap<number>();
         const model = new Map<number, number>();
         for (const one of operations) {

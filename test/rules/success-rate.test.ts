@@ -147,8 +147,11 @@ describe('success-rate', () => {
 });
 
 describe('its windows, against a naive recount', () => {
-  const passes = fc.array(fc.record({ mark: fc.constantFrom('+', '-', 'x', 'o'), gap: fc.nat(5_000) }), {
+  /** In half seconds, so that ages meet the span exactly. */
+  const STEPS = fc.nat(10).map((halves) => halves * 500);
+  const passes = fc.array(fc.record({ mark: fc.constantFrom('+', '-', 'x', 'o'), gap: STEPS }), {
     maxLength: 120,
+    size: 'max',
   });
 
   it('of a count', () => {

@@ -1,0 +1,333 @@
+/** The read model: hears every report, remembers what is true now, and makes views of it when somebody asks. */
+
+import type { Clock } from '../core/clock.ts';
+import type { Event } from '../core/event.ts';
+import { HEALTHS, type Health } from '../core/health.ts';
+import type { InstanceId } from '../core/instance.ts';
+import type { ServiceView, WriteRowView } from '../core/list-view.ts';
+import type { Report, Reporter } from '../core/report.ts';
+import type { InstanceSample } from '../core/sample.ts';
+import type { TargetId } from '../core/target.ts';
+import type { InstanceView, LastLookView, RegistryView, SummaryView, WriteMode } from '../core/view.ts';
+import { parseIsoTime } from '../lib/iso-time.ts';
+import { type EventFilter, EventLog } from './event-log.ts';
+import { contains, type Filter, wantsInstance, wantsService } from './filter.ts';
+import type { InstanceEntry } from './instance-entry.ts';
+import {
+  compareInstances,
+  compareServices,
+  firstAfter,
+  type InstancePlace,
+  type ServicePlace,
+} from './place.ts';
+import { ServiceEntry } from './service-entry.ts';
+import { TargetEntry } from './target-entry.ts';
+import { hasHealth, instanceSample, instanceView, lookView, serviceView, writeRowView } from './views.ts';
+
+export interface BoardDeps {
+  readonly clock: Clock;
+  readonly version: string;
+  /** In the order of the configuration. */
+  readonly registries: readonly RegistryInfo[];
+  /** Kind of the probe of a check. */
+  readonly kindOf: (check: string) => string;
+  /** How far the prober doubts itself, 0 is perfect. */
+  readonly localHealth: () => number;
+}
+
+export interface RegistryInfo {
+  readonly name: string;
+  readonly kind: string;
+  readonly writeMode: WriteMode;
+}
+
+/** Lists are in the order of place.ts and start after `after`, which need not exist any more. */
+export interface Board {
+  /** Never throws, never waits. */
+  readonly take: Reporter;
+  summary(): SummaryView;
+  instance(id: string): InstanceView | undefined;
+  instances(filter: Filter, after?: InstancePlace): Iterable<InstanceView>;
+  services(filter: Filter, after?: ServicePlace): Iterable<ServiceView>;
+  service(place: ServicePlace): ServiceView | undefined;
+  /** Instances of which something is, was or shall be written. */
+  writes(filter: Filter, after?: InstancePlace): Iterable<WriteRowView>;
+  /** Newest first, older than the event with the id `before`. */
+  events(filter: EventFilter, before?: string): Iterable<Event>;
+  samples(): Iterable<InstanceSample>;
+  /** The last failures of an instance by check, oldest first. */
+  failures(id: string): ReadonlyMap<string, readonly LastLookView[]>;
+}
+
+export function createBoard(deps: BoardDeps): Board {
+  return new ReportBoard(deps);
+}
+
+type Told<K extends Report['kind']> = Extract<Report, { readonly kind: K }>;
+
+class ReportBoard implements Board {
+  readonly #deps: BoardDeps;
+  readonly #instances = new Map<string, InstanceEntry>();
+  readonly #targets = new Map<TargetId, TargetEntry>();
+  readonly #services = new Map<string, ServiceEntry>();
+  readonly #registries = new Map<string, Told<'registry'>>();
+  readonly #events: EventLog;
+  #sorted: readonly ServiceEntry[] | undefined;
+
+  constructor(deps: BoardDeps) {
+    this.#deps = deps;
+    this.#events = new EventLog(deps.clock.wall());
+  }
+
+  readonly take = (report: Report): void => {
+    switch (report.kind) {
+      case 'instance':
+        this.#appear(report);
+        break;
+      case 'departed':
+        this.#depart(report.instance);
+        break;
+      case 'observed':
+        this.#targets.get(report.observation.target)?.observe(report.observation, report.verdict);
+        break;
+      case 'target-transition': {
+        const target = this.#targets.get(report.transition.target);
+        if (target === undefined) break;
+        target.health = report.transition.to;
+        target.reason = report.transition.reason;
+        target.since = report.transition.at;
+        break;
+      }
+      case 'health': {
+        const entry = this.#instances.get(report.instance);
+        if (entry === undefined) break;
+        entry.service.setHealth(entry, report.to);
+        entry.reason = report.reason;
+        entry.since = report.since;
+        entry.flags = report.flags;
+        break;
+      }
+      case 'desired': {
+        const entry = this.#instances.get(report.instance);
+        if (entry === undefined) break;
+        entry.desired = report.desired;
+        entry.service.setHeld(entry, report.held);
+        break;
+      }
+      case 'receipt': {
+        const entry = this.#instances.get(report.instance);
+        if (entry === undefined) break;
+        if (report.receipt === 'written' || report.receipt === 'unchanged') entry.written = report.desired;
+        entry.receipt = report.receipt;
+        entry.receiptAt = this.#deps.clock.now();
+        break;
+      }
+      case 'registry':
+        this.#registries.set(report.registry, report);
+        break;
+      case 'numbers':
+        break;
+      case 'event':
+        this.#events.add(report.event, this.#placeOf(report.event.subject), this.#deps.clock.wall());
+        break;
+      default:
+        report satisfies never;
+    }
+  };
+
+  summary(): SummaryView {
+    const instances = { unknown: 0, healthy: 0, 'sub-healthy': 0, dead: 0 };
+    let done = 0;
+    let total = 0;
+    for (const { counts, tallies } of this.#services.values()) {
+      for (const health of HEALTHS) instances[health] += counts[health];
+      for (const { looked, targets } of tallies.values()) {
+        done += looked;
+        total += targets;
+      }
+    }
+    return {
+      version: this.#deps.version,
+      instances,
+      services: this.#services.size,
+      targets: total,
+      registries: this.#deps.registries.map((info) => this.#registryView(info)),
+      localHealth: this.#deps.localHealth(),
+      firstRound: { done, total },
+    };
+  }
+
+  instance(id: string): InstanceView | undefined {
+    const entry = this.#instances.get(id);
+    return entry === undefined ? undefined : instanceView(entry);
+  }
+
+  *instances(filter: Filter, after?: InstancePlace): Generator<InstanceView> {
+    for (const entry of this.#walk(filter, after)) yield instanceView(entry);
+  }
+
+  *services(filter: Filter, after?: ServicePlace): Generator<ServiceView> {
+    for (const entry of this.#walkServices(filter, after, false)) {
+      const { namespace, service } = entry;
+      if (!hasHealth(entry, filter.health)) continue;
+      if (filter.q === undefined || contains(filter.q, `${namespace}/${service}`)) yield serviceView(entry);
+    }
+  }
+
+  service(place: ServicePlace): ServiceView | undefined {
+    const entry = this.#services.get(keyOf(place));
+    return entry === undefined ? undefined : serviceView(entry);
+  }
+
+  *writes(filter: Filter, after?: InstancePlace): Generator<WriteRowView> {
+    for (const entry of this.#walk(filter, after)) {
+      const reported = entry.instance.mark !== undefined;
+      if (entry.desired !== null || entry.receipt !== null || reported) yield writeRowView(entry);
+    }
+  }
+
+  events(filter: EventFilter, before?: string): Iterable<Event> {
+    return this.#events.list(filter, before);
+  }
+
+  *samples(): Generator<InstanceSample> {
+    for (const entry of this.#walk({}, undefined)) yield instanceSample(entry);
+  }
+
+  failures(id: string): ReadonlyMap<string, readonly LastLookView[]> {
+    const targets = [...(this.#instances.get(id)?.targets.values() ?? [])];
+    return new Map(targets.map((target) => [target.check, target.failures.map(lookView)]));
+  }
+
+  #appear({ instance, targets, writeMode }: Told<'instance'>): void {
+    let entry = this.#instances.get(instance.id);
+    if (entry === undefined) entry = this.#enter(instance, targets);
+    else {
+      const { host, port } = entry.instance;
+      entry.instance = instance;
+      if (host !== instance.host || port !== instance.port) entry.service.reorder();
+    }
+    entry.mode = writeMode;
+    const wanted = new Set(targets.map(({ id }) => id));
+    for (const id of entry.targets.keys()) if (!wanted.has(id)) this.#dropTarget(entry, id);
+    for (const target of targets) {
+      const kind = this.#deps.kindOf(target.check);
+      if (entry.targets.get(target.id)?.kind === kind) continue;
+      this.#dropTarget(entry, target.id);
+      const tally = entry.service.tally(target.check, kind);
+      const added = new TargetEntry(target, kind, this.#seededSince(instance, target.seed.health), tally);
+      entry.targets.set(target.id, added);
+      this.#targets.set(target.id, added);
+    }
+  }
+
+  /** Until its health is reported it is what its targets are seeded with. */
+  #enter(instance: Told<'instance'>['instance'], targets: Told<'instance'>['targets']): InstanceEntry {
+    const key = keyOf(instance);
+    let service = this.#services.get(key);
+    if (service === undefined) {
+      service = new ServiceEntry(instance);
+      this.#services.set(key, service);
+      this.#sorted = undefined;
+    }
+    const { health, reason } = targets[0]?.seed ?? { health: 'unknown', reason: 'no-evidence' };
+    const entry: InstanceEntry = {
+      instance,
+      service,
+      targets: new Map(),
+      health,
+      reason,
+      since: this.#seededSince(instance, health),
+      flags: [],
+      mode: 'observe',
+      desired: null,
+      held: null,
+      written: null,
+      receipt: null,
+      receiptAt: null,
+    };
+    this.#instances.set(instance.id, entry);
+    service.add(entry);
+    return entry;
+  }
+
+  #depart(id: InstanceId): void {
+    const entry = this.#instances.get(id);
+    if (entry === undefined) return;
+    for (const target of [...entry.targets.keys()]) this.#dropTarget(entry, target);
+    this.#instances.delete(id);
+    entry.service.remove(entry);
+    if (entry.service.size > 0) return;
+    this.#services.delete(keyOf(entry.service));
+    this.#sorted = undefined;
+  }
+
+  #dropTarget(entry: InstanceEntry, id: TargetId): void {
+    entry.targets.get(id)?.leave();
+    entry.targets.delete(id);
+    this.#targets.delete(id);
+  }
+
+  /** A health that comes from our own mark holds since the mark says so. */
+  #seededSince({ mark }: InstanceEntry['instance'], health: Health): number {
+    const since = health === 'unknown' || mark === undefined ? undefined : parseIsoTime(mark.since);
+    return since ?? this.#deps.clock.now();
+  }
+
+  #registryView({ name, kind, writeMode }: RegistryInfo): RegistryView {
+    const told = this.#registries.get(name);
+    const syncedAt = told?.syncedAt ?? null;
+    let instances = 0;
+    let held = 0;
+    for (const service of this.#services.values()) {
+      if (service.registry !== name) continue;
+      instances += service.size;
+      for (const count of service.held.values()) held += count;
+    }
+    return {
+      name,
+      kind,
+      up: told?.up ?? false,
+      snapshotAge: syncedAt === null ? null : Math.max(0, this.#deps.clock.now() - syncedAt) / 1_000,
+      instances,
+      writeMode,
+      pendingWrites: told?.pendingWrites ?? 0,
+      held,
+    };
+  }
+
+  #placeOf(subject: string): Partial<ServicePlace> {
+    const entry = this.#instances.get(subject);
+    if (entry !== undefined) return entry.service;
+    return this.#deps.registries.some(({ name }) => name === subject) ? { registry: subject } : {};
+  }
+
+  *#walkServices(filter: Filter, after: ServicePlace | undefined, include: boolean): Generator<ServiceEntry> {
+    this.#sorted ??= [...this.#services.values()].sort(compareServices);
+    const services: readonly ServicePlace[] = this.#sorted;
+    const start = after === undefined ? 0 : firstAfter(services, after, compareServices, include);
+    for (const service of this.#sorted.slice(start)) if (wantsService(filter, service)) yield service;
+  }
+
+  *#walk(filter: Filter, after: InstancePlace | undefined): Generator<InstanceEntry> {
+    for (const service of this.#walkServices(filter, after, true)) {
+      const { members } = service;
+      const places = after === undefined || compareServices(service, after) > 0 ? undefined : after;
+      const start =
+        places === undefined
+          ? 0
+          : firstAfter(
+              members.map(({ instance }): InstancePlace => instance),
+              places,
+              compareInstances,
+            );
+      for (const entry of members.slice(start)) {
+        if (wantsInstance(filter, entry.instance, entry.health)) yield entry;
+      }
+    }
+  }
+}
+
+function keyOf({ registry, namespace, service }: ServicePlace): string {
+  return JSON.stringify([registry, namespace, service]);
+}

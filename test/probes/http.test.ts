@@ -1,0 +1,277 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { createServer as createHttps } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/app/system-clock.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
+import { examine } from '../../src/engine/examine.ts';
+import { httpProbe } from '../../src/probes/http.ts';
+import { parseStatusRange } from '../../src/probes/status-set.ts';
+import { describeProbe } from '../contracts/probe.contract.ts';
+import { certificates } from '../support/lab/certificates.ts';
+import { behaviours, http, tcp } from '../support/lab/servers.ts';
+import { decode, instanceAt, issuesOf, makeProbe, probeDeps } from '../support/probe-bench.ts';
+
+const ANSWERS = {
+  hang: 'request-timeout',
+  resetAtOnce: ['connect-reset', 'response-reset'],
+  resetMidByte: 'response-reset',
+  byteASecond: 'request-timeout',
+  endlessBody: 'pass',
+  informationalFlood: 'request-timeout',
+  garbage: 'protocol',
+  halfClose: 'response-reset',
+} as const;
+
+describeProbe(httpProbe, {
+  options: {},
+  good: (scope) => http(scope, (_request, response) => response.end('ok')),
+  answers: ANSWERS,
+});
+
+describe('http', () => {
+  const json = { a: { b: [{ 'odd name': 'yes' }, 2] } };
+
+  it.each<[string, object, Partial<Outcome>]>([
+    ['passes what is below 400', {}, { kind: 'pass' }],
+    [
+      'status, with what was expected',
+      { expect: { status: [404, '5xx'] } },
+      { cause: 'status', detail: 'status 200, expected 404, 500-599' },
+    ],
+    ['status ranges', { expect: { status: '200-204' } }, { kind: 'pass' }],
+    ['body contains', { path: '/json', expect: { body: { contains: 'odd' } } }, { kind: 'pass' }],
+    [
+      'body does not contain',
+      { path: '/json', expect: { body: { contains: 'even' } } },
+      { cause: 'expectation' },
+    ],
+    ['body matches', { path: '/json', expect: { body: { regex: '"b":\\[' } } }, { kind: 'pass' }],
+    [
+      'json at a path',
+      { path: '/json', expect: { body: { json: { path: "$.a.b[0]['odd name']", equals: 'yes' } } } },
+      { kind: 'pass' },
+    ],
+    [
+      'json at a negative index',
+      { path: '/json', expect: { body: { json: { path: '$.a.b[-1]', equals: 2 } } } },
+      { kind: 'pass' },
+    ],
+    [
+      'json at no place',
+      { path: '/json', expect: { body: { json: { path: '$.c', equals: 1 } } } },
+      { cause: 'expectation' },
+    ],
+    [
+      'no json',
+      { path: '/', expect: { body: { json: { path: '$', equals: 1 } } } },
+      { detail: 'body is not JSON' },
+    ],
+    ['header', { expect: { headers: { 'X-Version': { equals: '7' } } } }, { kind: 'pass' }],
+    [
+      'header missing',
+      { expect: { headers: { 'x-nothing': { equals: '7' } } } },
+      { detail: 'header x-nothing is missing' },
+    ],
+    ['no redirect is followed unless asked', { path: '/moved', expect: { status: 302 } }, { kind: 'pass' }],
+    ['a redirect', { path: '/moved', redirects: 1, expect: { body: { contains: 'odd' } } }, { kind: 'pass' }],
+    [
+      'a loop of redirects ends',
+      { path: '/loop', redirects: 3, expect: { status: '2xx' } },
+      { cause: 'status' },
+    ],
+    [
+      'method, headers, body and host arrive',
+      {
+        method: 'POST',
+        path: '/echo',
+        headers: { 'x-a': '${instance.service}' },
+        body: 'hello',
+        host: 'shop.test',
+        expect: { body: { contains: 'POST shop.test s hello' } },
+      },
+      { kind: 'pass' },
+    ],
+    [
+      'maxBody cuts',
+      { path: '/json', maxBody: 5, expect: { body: { contains: 'odd' } } },
+      { detail: 'body does not contain the expected text (only the beginning was read)' },
+    ],
+  ])('%s', async (_, options, expected) => {
+    await using scope = new AsyncDisposableStack();
+    const server = await http(scope, (request, response) => {
+      response.setHeader('x-version', '7');
+      if (request.url === '/json') response.end(JSON.stringify(json));
+      else if (request.url === '/moved') response.writeHead(302, { location: '/json' }).end();
+      else if (request.url === '/loop') response.writeHead(302, { location: '/loop' }).end();
+      else if (request.url === '/echo')
+        request.on('data', (body: Buffer) =>
+          response.end(
+            `${request.method} ${request.headers.host} ${request.headers['x-a']} ${body.toString()}`,
+          ),
+        );
+      else response.end('fine');
+    });
+    expect(await makeProbe(httpProbe, options, scope).look(server)).toMatchObject(expected);
+    await expect.poll(() => server.open.size).toBe(0);
+  });
+
+  it('times its phases', async () => {
+    await using scope = new AsyncDisposableStack();
+    const server = await http(scope, (_request, response) => response.end('ok'));
+    const outcome = await makeProbe(httpProbe, {}, scope).look({ host: 'localhost', port: server.port });
+    expect(outcome.kind).toBe('pass');
+    const phases = outcome.kind === 'pass' ? outcome.readings?.phases : undefined;
+    expect(Object.keys(phases ?? {}).sort()).toEqual(['connect', 'dns', 'firstByte', 'total']);
+    expect(phases?.total).toBeGreaterThanOrEqual((phases?.connect ?? 0) + (phases?.firstByte ?? 0));
+  });
+
+  it('keeps a connection when told, and makes a new one when the other side closed it', async () => {
+    await using scope = new AsyncDisposableStack();
+    const server = await http(scope, (_request, response) => response.end('ok'));
+    const { look } = makeProbe(httpProbe, { connection: 'reuse' }, scope);
+    for (let i = 0; i < 5; i++) expect(await look(server)).toMatchObject({ kind: 'pass' });
+    expect(server.accepted()).toBe(1);
+    for (const socket of server.open) socket.destroy();
+    expect(await look(server)).toMatchObject({ kind: 'pass' });
+    expect(server.accepted()).toBe(2);
+    expect(await Promise.all([look(server), look(server)])).toMatchObject([
+      { kind: 'pass' },
+      { kind: 'pass' },
+    ]);
+    await expect.poll(() => server.open.size).toBe(1);
+    await scope.disposeAsync();
+    await expect.poll(() => server.open.size).toBe(0);
+  });
+
+  it('sends credentials from files over verified TLS, to the same host only', async () => {
+    const lab = certificates();
+    await using scope = new AsyncDisposableStack();
+    const seen: (string | undefined)[] = [];
+    const other = await http(scope, (request, response) => {
+      seen.push(request.headers.authorization);
+      response.end('other');
+    });
+    const server = createHttps(lab.good, (request, response) => {
+      seen.push(request.headers.authorization);
+      const away = request.url === '/away';
+      response.writeHead(away ? 302 : 200, away ? { location: `http://127.0.0.1:${other.port}/` } : {}).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    scope.use(server);
+    const at = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
+    const dir = mkdtempSync(join(tmpdir(), 'sonde-http-'));
+    writeFileSync(join(dir, 'secret'), 's3cret\n');
+    const tls = { caFile: lab.ca };
+    const make = (options: object) =>
+      makeProbe(httpProbe, { tls, ...options }, scope, { deps: { baseDir: dir } });
+    const basic = { auth: { basic: { username: 'u', passwordFile: 'secret' } } };
+    expect(await make(basic).look(at)).toMatchObject({
+      kind: 'pass',
+      readings: { certificateExpires: Date.UTC(2049, 11, 31, 23, 59, 59) },
+    });
+    expect(await make({ auth: { bearer: { tokenFile: 'secret' } } }).look(at)).toMatchObject({
+      kind: 'pass',
+    });
+    expect(await make({ ...basic, path: '/away', redirects: 2 }).look(at)).toMatchObject({ kind: 'pass' });
+    const encoded = `Basic ${Buffer.from('u:s3cret').toString('base64')}`;
+    expect(seen).toEqual([encoded, 'Bearer s3cret', encoded, undefined]);
+    const missing = await make({ auth: { bearer: { tokenFile: 'nothing' } } }).look(at);
+    expect(missing).toMatchObject({ kind: 'skip' });
+    expect(issuesOf(httpProbe, { auth: basic.auth })).toEqual([
+      'auth: credentials are sent only over verified TLS: set tls, or auth.insecure: true',
+    ]);
+    expect(issuesOf(httpProbe, { auth: { ...basic.auth, insecure: true } })).toEqual([]);
+    expect(issuesOf(httpProbe, { tls: { insecure: true }, auth: basic.auth })).toHaveLength(1);
+  });
+
+  it('never lets what a provider registered break out of its place', async () => {
+    await using scope = new AsyncDisposableStack();
+    const server = await http(scope, (_request, response) => response.end('ok'));
+    const { look } = makeProbe(
+      httpProbe,
+      { path: '/${instance.metadata.p}', headers: { 'x-h': '${instance.metadata.h}' } },
+      scope,
+    );
+    const at = (metadata: Record<string, string>) => look({ ...server, metadata });
+    expect(await at({ p: 'x', h: 'y' })).toMatchObject({ kind: 'pass' });
+    expect(await at({ p: 'x HTTP/1.1\r\nX: y', h: 'y' })).toMatchObject({
+      kind: 'skip',
+      cause: 'plugin-error',
+    });
+    expect(await at({ p: 'x', h: 'y\r\nX-Evil: 1' })).toMatchObject({ kind: 'skip', cause: 'plugin-error' });
+    expect(await at({ p: 'x' })).toMatchObject({ kind: 'skip', cause: 'plugin-error' });
+    expect(server.accepted()).toBe(1);
+  });
+
+  it('answers garbage of any kind without throwing', async () => {
+    await using scope = new AsyncDisposableStack();
+    let answer = Buffer.alloc(0);
+    const server = await tcp(scope, (socket) => socket.once('data', () => socket.end(answer)));
+    const { look } = makeProbe(httpProbe, {}, scope, { timeout: 2_000 });
+    const heads = fc.constantFrom(
+      '',
+      'HTTP/1.1 200 OK\r\n',
+      'HTTP/1.1 999\r\n',
+      'HTTP/2 200\r\n',
+      'HTTP/1.1 100 Continue\r\n\r\n',
+    );
+    await fc.assert(
+      fc.asyncProperty(heads, fc.uint8Array({ maxLength: 300 }), async (head, bytes) => {
+        answer = Buffer.concat([Buffer.from(head), bytes]);
+        const outcome = await look(server);
+        expect(outcome.kind === 'skip').toBe(false);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('holds connect timeout and deadline within 50 ms beside plain timers, with 512 looks in flight', async () => {
+    await using scope = new AsyncDisposableStack();
+    const server = await tcp(scope, behaviours.hang);
+    const timeout = 1_500;
+    const probe = httpProbe.create(decode(httpProbe, {}), probeDeps(scope, { timeout }));
+    const stop = new AbortController();
+    const looks = await Promise.all(
+      Array.from({ length: 512 }, async () => {
+        const started = systemClock.now();
+        // A bare timer set at the same moment is as late as this machine is: what the probe adds to it is ours.
+        const plain = systemClock.sleep(timeout, stop.signal).then(() => systemClock.now() - started);
+        const { outcome } = await examine(probe, instanceAt(server), timeout, systemClock, stop.signal);
+        return { outcome, took: systemClock.now() - started, plain: await plain };
+      }),
+    );
+    for (const { outcome, took, plain } of looks) {
+      expect(outcome).toMatchObject({ kind: 'fail', cause: 'request-timeout' });
+      expect(took - plain).toBeLessThan(50);
+      expect(took).toBeGreaterThanOrEqual(timeout - 1);
+    }
+  });
+
+  it('refuses wrong options with the place', () => {
+    expect(issuesOf(httpProbe, { expect: { status: '2x' } })[0]).toMatch(/^expect\.status/);
+    expect(issuesOf(httpProbe, { expect: { body: { json: { path: 'a', equals: 1 } } } })[0]).toMatch(
+      /^expect\.body/,
+    );
+    expect(issuesOf(httpProbe, { path: '/${env:HOME}' })[0]).toMatch(/^path/);
+    expect(issuesOf(httpProbe, { method: 'G ET' })[0]).toMatch(/^method/);
+    expect(issuesOf(httpProbe, { headers: { authorization: 'x' } })[0]).toMatch(/credentials go under auth/);
+    expect(issuesOf(httpProbe, { maxBody: '64 kB' })[0]).toMatch(/^maxBody/);
+  });
+});
+
+describe('status sets', () => {
+  it.each([
+    ['2xx', { from: 200, to: 299 }],
+    ['404', { from: 404, to: 404 }],
+    ['200-399', { from: 200, to: 399 }],
+    ['399-200', undefined],
+    ['6xx', undefined],
+    ['20', undefined],
+  ])('%s', (text, range) => {
+    expect(parseStatusRange(text)).toEqual(range);
+  });
+});

@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { tcpProbe } from '../../src/probes/tcp.ts';
+import { describeProbe } from '../contracts/probe.contract.ts';
+import { certificates } from '../support/lab/certificates.ts';
+import { behaviours, tcp, tls } from '../support/lab/servers.ts';
+import { issuesOf, makeProbe } from '../support/probe-bench.ts';
+
+const ALL = {
+  hang: 'pass',
+  resetAtOnce: ['connect-reset', 'pass'],
+  resetMidByte: 'pass',
+  byteASecond: 'pass',
+  endlessBody: 'pass',
+  informationalFlood: 'pass',
+  garbage: 'pass',
+  halfClose: 'pass',
+} as const;
+
+// Connecting alone: who accepts, passes.
+describeProbe(tcpProbe, {
+  options: {},
+  good: (scope) => tcp(scope, behaviours.hang),
+  answers: ALL,
+});
+
+describeProbe(tcpProbe, {
+  options: { send: { text: 'PING\r\n' }, expect: { text: 'PING' } },
+  good: (scope) => tcp(scope, behaviours.echo),
+  answers: {
+    hang: 'request-timeout',
+    resetAtOnce: ['connect-reset', 'response-reset'],
+    resetMidByte: 'response-reset',
+    byteASecond: 'request-timeout',
+    endlessBody: 'expectation',
+    informationalFlood: 'request-timeout',
+    garbage: 'expectation',
+    halfClose: 'response-reset',
+  },
+});
+
+describe('tcp', () => {
+  it('expects text, bytes or a regular expression', async () => {
+    await using scope = new AsyncDisposableStack();
+    const server = await tcp(scope, (socket) => socket.write('220 mail ready\r\n'));
+    const look = (options: object) => makeProbe(tcpProbe, options, scope, { timeout: 500 }).look(server);
+    expect(await look({ expect: { text: 'mail' } })).toMatchObject({ kind: 'pass' });
+    expect(await look({ expect: { hex: '32 32 30 20' } })).toMatchObject({ kind: 'pass' });
+    expect(await look({ expect: { regex: '^2\\d\\d ' } })).toMatchObject({ kind: 'pass' });
+    expect(await look({ expect: { regex: '^5' } })).toMatchObject({ cause: 'request-timeout' });
+  });
+
+  it('reads the expiry of a certificate it verified', async () => {
+    const lab = certificates();
+    await using scope = new AsyncDisposableStack();
+    const server = await tls(scope, lab.good, behaviours.hang);
+    const outcome = await makeProbe(tcpProbe, { tls: { caFile: lab.ca } }, scope).look(server);
+    expect(outcome).toMatchObject({
+      kind: 'pass',
+      readings: { certificateExpires: Date.UTC(2049, 11, 31, 23, 59, 59) },
+    });
+  });
+
+  it.each([
+    ['expired', 'tls-expired'],
+    ['wrongName', 'tls-handshake'],
+  ] as const)('refuses a certificate that is %s', async (name, cause) => {
+    const lab = certificates();
+    await using scope = new AsyncDisposableStack();
+    const server = await tls(scope, lab[name], behaviours.hang);
+    expect(await makeProbe(tcpProbe, { tls: { caFile: lab.ca } }, scope).look(server)).toMatchObject({
+      cause,
+      reached: true,
+    });
+    expect(
+      await makeProbe(tcpProbe, { tls: { caFile: lab.ca, insecure: true } }, scope).look(server),
+    ).toMatchObject({ kind: 'pass' });
+  });
+
+  it('checks the name it is told and shows its own certificate', async () => {
+    const lab = certificates();
+    await using scope = new AsyncDisposableStack();
+    const ca = readFileSync(lab.ca, 'utf8');
+    const server = await tls(
+      scope,
+      { ...lab.wrongName, ca, requestCert: true, rejectUnauthorized: true },
+      behaviours.echo,
+    );
+    const tlsOptions = { caFile: lab.ca, serverName: 'elsewhere.test' };
+    const talk = { send: { text: 'hi' }, expect: { text: 'hi' } };
+    const { certFile, keyFile } = lab.client;
+    expect(
+      await makeProbe(tcpProbe, { ...talk, tls: { ...tlsOptions, certFile, keyFile } }, scope).look(server),
+    ).toMatchObject({ kind: 'pass' });
+    expect(await makeProbe(tcpProbe, { ...talk, tls: tlsOptions }, scope).look(server)).toMatchObject({
+      kind: 'fail',
+    });
+  });
+
+  it('says that a server which speaks no TLS fails the handshake', async () => {
+    await using scope = new AsyncDisposableStack();
+    const server = await tcp(scope, behaviours.garbage);
+    expect(await makeProbe(tcpProbe, { tls: true }, scope).look(server)).toMatchObject({
+      cause: 'tls-handshake',
+      reached: true,
+    });
+    const silent = await tcp(scope, behaviours.hang);
+    const outcome = await makeProbe(tcpProbe, { tls: true }, scope, { timeout: 300 }).look(silent);
+    expect(outcome).toMatchObject({ cause: 'request-timeout', reached: true });
+  });
+
+  it('reaches a server that has only IPv6', async () => {
+    await using scope = new AsyncDisposableStack();
+    const server = await tcp(scope, behaviours.hang, '::1');
+    expect(await makeProbe(tcpProbe, {}, scope).look(server)).toMatchObject({ kind: 'pass' });
+    expect(await makeProbe(tcpProbe, { family: 'ipv4' }, scope).look(server)).toMatchObject({
+      cause: 'dns-no-such-name',
+    });
+  });
+
+  it('connects to the port its template names', async () => {
+    await using scope = new AsyncDisposableStack();
+    const server = await tcp(scope, behaviours.hang);
+    const { look } = makeProbe(
+      tcpProbe,
+      { port: '${instance.metadata.management:-${instance.port}}' },
+      scope,
+    );
+    expect(await look(server)).toMatchObject({ kind: 'pass' });
+    expect(await look({ ...server, port: 1, metadata: { management: String(server.port) } })).toMatchObject({
+      kind: 'pass',
+    });
+    expect(await look({ ...server, metadata: { management: 'no port' } })).toMatchObject({ kind: 'skip' });
+  });
+
+  it.each([
+    ['reset', 0],
+    ['fin', 1],
+  ] as const)('leaves %s: %i or more ports in TIME_WAIT', async (close, least) => {
+    await using scope = new AsyncDisposableStack();
+    const server = await tcp(scope, (socket) => socket.on('end', () => socket.end()).resume());
+    const { look } = makeProbe(tcpProbe, { close }, scope);
+    for (let i = 0; i < 50; i++) await look(server);
+    await expect.poll(() => server.open.size).toBe(0);
+    const waiting = timeWaitTo(server.port);
+    if (close === 'reset') expect(waiting).toBe(0);
+    else expect(waiting).toBeGreaterThanOrEqual(least);
+  });
+
+  it('refuses wrong options with the place', () => {
+    expect(issuesOf(tcpProbe, { expect: { regex: '(?=x)' } })[0]).toMatch(/^expect/);
+    expect(issuesOf(tcpProbe, { send: { hex: '0' } })[0]).toMatch(/^send/);
+    expect(issuesOf(tcpProbe, { port: '${instance.prot}' })[0]).toMatch(/^port: .*unknown/);
+    expect(issuesOf(tcpProbe, { prot: 1 })[0]).toContain('prot');
+  });
+});
+
+/** Sockets in TIME_WAIT (06) whose remote end is that port, from the kernel's table. */
+function timeWaitTo(port: number): number {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  return readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, , remote, state]) => state === '06' && remote?.endsWith(`:${hex}`)).length;
+}
