@@ -22,7 +22,7 @@ const options = z.strictObject({
 
 export type ConsecutiveOptions = z.output<typeof options>;
 
-export interface ConsecutiveState {
+interface ConsecutiveState {
   readonly version: 1;
   readonly health: Health;
   readonly reason: Reason;

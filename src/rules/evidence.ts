@@ -6,7 +6,7 @@ import type { Observation } from '../core/observation.ts';
 /** From best to worst; the numbers are stored in rule states. */
 export const PASSED = 0;
 export const SLOW = 1;
-export const FAILED = 2;
+const FAILED = 2;
 export const NOT_REACHED = 3;
 export type Evidence = typeof PASSED | typeof SLOW | typeof FAILED | typeof NOT_REACHED;
 

@@ -69,7 +69,7 @@ const options = z
 
 export type SuccessRateOptions = z.output<typeof options>;
 
-export interface SuccessRateState {
+interface SuccessRateState {
   readonly version: 1;
   readonly health: Health;
   readonly reason: Reason;
