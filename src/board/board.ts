@@ -16,7 +16,7 @@ import type { InstanceEntry } from './instance-entry.ts';
 import {
   compareInstances,
   compareServices,
-  firstAfter,
+  countEarly,
   type InstancePlace,
   type ServicePlace,
 } from './place.ts';
@@ -69,10 +69,10 @@ class ReportBoard implements Board {
   readonly #deps: BoardDeps;
   readonly #instances = new Map<string, InstanceEntry>();
   readonly #targets = new Map<TargetId, TargetEntry>();
-  readonly #services = new Map<string, ServiceEntry>();
+  readonly #services = new Map<string, ServiceEntry<InstanceEntry>>();
   readonly #registries = new Map<string, Told<'registry'>>();
   readonly #events: EventLog;
-  #sorted: readonly ServiceEntry[] | undefined;
+  #sorted: readonly ServiceEntry<InstanceEntry>[] | undefined;
 
   constructor(deps: BoardDeps) {
     this.#deps = deps;
@@ -167,7 +167,9 @@ class ReportBoard implements Board {
   }
 
   *services(filter: Filter, after?: ServicePlace): Generator<ServiceView> {
-    for (const entry of this.#walkServices(filter, after, false)) {
+    const told = (service: ServicePlace): boolean =>
+      after !== undefined && compareServices(service, after) <= 0;
+    for (const entry of this.#walkServices(filter, told)) {
       const { namespace, service } = entry;
       if (!hasHealth(entry, filter.health)) continue;
       if (filter.q === undefined || contains(filter.q, `${namespace}/${service}`)) yield serviceView(entry);
@@ -209,7 +211,7 @@ class ReportBoard implements Board {
     }
     entry.mode = writeMode;
     const wanted = new Set(targets.map(({ id }) => id));
-    for (const id of entry.targets.keys()) if (!wanted.has(id)) this.#dropTarget(entry, id);
+    for (const id of [...entry.targets.keys()]) if (!wanted.has(id)) this.#dropTarget(entry, id);
     for (const target of targets) {
       const kind = this.#deps.kindOf(target.check);
       if (entry.targets.get(target.id)?.kind === kind) continue;
@@ -263,7 +265,10 @@ class ReportBoard implements Board {
   }
 
   #dropTarget(entry: InstanceEntry, id: TargetId): void {
-    entry.targets.get(id)?.leave();
+    const target = entry.targets.get(id);
+    if (target === undefined) return;
+    target.leave();
+    entry.service.dropTally(target.check, target.tally);
     entry.targets.delete(id);
     this.#targets.delete(id);
   }
@@ -302,26 +307,23 @@ class ReportBoard implements Board {
     return this.#deps.registries.some(({ name }) => name === subject) ? { registry: subject } : {};
   }
 
-  *#walkServices(filter: Filter, after: ServicePlace | undefined, include: boolean): Generator<ServiceEntry> {
+  *#walkServices(
+    filter: Filter,
+    early: (service: ServicePlace) => boolean,
+  ): Generator<ServiceEntry<InstanceEntry>> {
     this.#sorted ??= [...this.#services.values()].sort(compareServices);
-    const services: readonly ServicePlace[] = this.#sorted;
-    const start = after === undefined ? 0 : firstAfter(services, after, compareServices, include);
-    for (const service of this.#sorted.slice(start)) if (wantsService(filter, service)) yield service;
+    for (const service of this.#sorted.slice(countEarly(this.#sorted, early))) {
+      if (wantsService(filter, service)) yield service;
+    }
   }
 
   *#walk(filter: Filter, after: InstancePlace | undefined): Generator<InstanceEntry> {
-    for (const service of this.#walkServices(filter, after, true)) {
-      const { members } = service;
-      const places = after === undefined || compareServices(service, after) > 0 ? undefined : after;
-      const start =
-        places === undefined
-          ? 0
-          : firstAfter(
-              members.map(({ instance }): InstancePlace => instance),
-              places,
-              compareInstances,
-            );
-      for (const entry of members.slice(start)) {
+    const early = (service: ServicePlace): boolean =>
+      after !== undefined && compareServices(service, after) < 0;
+    const told = ({ instance }: InstanceEntry): boolean =>
+      after !== undefined && compareInstances(instance, after) <= 0;
+    for (const { members } of this.#walkServices(filter, early)) {
+      for (const entry of members.slice(countEarly(members, told))) {
         if (wantsInstance(filter, entry.instance, entry.health)) yield entry;
       }
     }

@@ -11,7 +11,7 @@ import type { TargetEntry } from './target-entry.ts';
 
 export interface InstanceEntry {
   instance: Instance;
-  readonly service: ServiceEntry;
+  readonly service: ServiceEntry<InstanceEntry>;
   readonly targets: Map<TargetId, TargetEntry>;
   health: Health;
   reason: Reason;

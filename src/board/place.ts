@@ -29,19 +29,13 @@ export function compareInstances(a: InstancePlace, b: InstancePlace): number {
   return compareServices(a, b) || compareText(a.host, b.host) || a.port - b.port || compareText(a.id, b.id);
 }
 
-/** Index of the first of a sorted list that comes after `place` (from `place` on with `include`). */
-export function firstAfter<P>(
-  sorted: readonly P[],
-  place: NoInfer<P>,
-  compare: (a: P, b: P) => number,
-  include = false,
-): number {
+/** How many members at the start of a list are `early`; after the first that is not, none may be. */
+export function countEarly<T>(list: readonly T[], early: (member: T) => boolean): number {
   let low = 0;
-  let high = sorted.length;
+  let high = list.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    const order = compare(sorted[middle] as P, place);
-    if (order < 0 || (order === 0 && !include)) low = middle + 1;
+    if (early(list[middle] as T)) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -6,7 +6,7 @@ import type { Observation } from '../core/observation.ts';
 import type { Numbers, Verdict } from '../core/rule.ts';
 import type { Target } from '../core/target.ts';
 import { Ring } from '../lib/ring.ts';
-import type { CheckTally } from './service-entry.ts';
+import type { CheckTally } from './check-tally.ts';
 
 /** One look, for people. */
 export interface Look {

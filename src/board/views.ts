@@ -63,7 +63,7 @@ export function writeRowView(entry: InstanceEntry): WriteRowView {
   return { id, registry, namespace, service, host, port, ...writeView(entry) };
 }
 
-export function serviceView(entry: ServiceEntry): ServiceView {
+export function serviceView(entry: ServiceEntry<InstanceEntry>): ServiceView {
   const { registry, namespace, service, counts, held, tallies } = entry;
   return {
     registry,
@@ -71,16 +71,14 @@ export function serviceView(entry: ServiceEntry): ServiceView {
     service,
     instances: { ...counts },
     held: Object.fromEntries(held),
-    checks: [...tallies]
-      .filter(([, tally]) => tally.targets > 0)
-      .map(([name, { kind, targets, passed, total }]) => ({
-        name,
-        kind,
-        targets,
-        passed,
-        total,
-        rate: total === 0 ? null : passed / total,
-      })),
+    checks: [...tallies].map(([name, { kind, targets, passed, total }]) => ({
+      name,
+      kind,
+      targets,
+      passed,
+      total,
+      rate: total === 0 ? null : passed / total,
+    })),
   };
 }
 
@@ -94,7 +92,10 @@ export function instanceSample({ instance, health, targets }: InstanceEntry): In
   return { registry, namespace, service, host, port, health, checks };
 }
 
-export function hasHealth(entry: ServiceEntry, healths: readonly string[] | undefined): boolean {
+export function hasHealth(
+  entry: ServiceEntry<InstanceEntry>,
+  healths: readonly string[] | undefined,
+): boolean {
   return (
     healths === undefined || HEALTHS.some((health) => healths.includes(health) && entry.counts[health] > 0)
   );
