@@ -10,10 +10,6 @@ export class Ring<T> {
     this.#capacity = capacity;
   }
 
-  get size(): number {
-    return this.#items.length;
-  }
-
   push(item: T): void {
     if (this.#items.length < this.#capacity) {
       this.#items.push(item);
