@@ -1,6 +1,6 @@
 /** CIDR networks, IPv4 and IPv6. */
 
-import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { BlockList, isIPv4, isIPv6, SocketAddress } from 'node:net';
 
 interface Network {
   readonly address: string;
@@ -38,14 +38,11 @@ export function networkTest(networks: readonly string[]): (address: string) => b
   };
 }
 
-/** `::ffff:10.0.0.1` and `::ffff:a00:1` are 10.0.0.1. */
+/** However it is written, `::ffff:10.0.0.1` is 10.0.0.1; a zone says nothing about the network. */
 function unmapped(address: string): string {
   const bare = address.split('%')[0] ?? address;
-  const dotted = /^::ffff:([0-9.]+)$/i.exec(bare)?.[1];
-  if (dotted !== undefined && isIPv4(dotted)) return dotted;
-  const hex = /^(?:0*:)*:?(?:0*:)*ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i.exec(bare);
-  if (hex === null) return bare;
-  const high = Number.parseInt(hex[1] ?? '0', 16);
-  const low = Number.parseInt(hex[2] ?? '0', 16);
-  return [high >> 8, high & 255, low >> 8, low & 255].join('.');
+  if (isIPv4(bare)) return bare;
+  const canonical = new SocketAddress({ address: bare, family: 'ipv6' }).address;
+  const mapped = /^::ffff:([0-9.]+)$/.exec(canonical)?.[1];
+  return mapped ?? canonical;
 }

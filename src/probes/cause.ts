@@ -8,11 +8,15 @@ export type Phase = 'connect' | 'tls' | 'request';
 
 /** Limits of our own machine: file descriptors, ports, buffers. */
 const OUR_LIMITS = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'EADDRINUSE', 'ENOBUFS', 'ENOMEM']);
-/** Our own network is down or has no way out; EACCES and EPERM are a local firewall. */
-const OUR_NETWORK = new Set(['ENETDOWN', 'ENETUNREACH', 'EACCES', 'EPERM']);
+/** Our own network is down, has no way out or lacks the family; EACCES and EPERM are a local firewall. */
+const OUR_NETWORK = new Set(['ENETDOWN', 'ENETUNREACH', 'ENONET', 'EAFNOSUPPORT', 'EACCES', 'EPERM']);
 
-const UNREACHABLE = new Set(['EHOSTUNREACH', 'EHOSTDOWN']);
 const RESET = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'UND_ERR_SOCKET']);
+/** The connection was there and the way to it is gone. */
+const LOST = new Set(['EHOSTUNREACH', 'EHOSTDOWN', 'ENOTCONN']);
+
+/** Details are one line for people, and part of them comes from the other side. */
+const LONGEST_DETAIL = 300;
 
 /** The outcome of an error that a socket, TLS session or HTTP parser reported in that phase. */
 export function failure(error: unknown, phase: Phase, readings?: Readings): Outcome {
@@ -20,20 +24,26 @@ export function failure(error: unknown, phase: Phase, readings?: Readings): Outc
   const detail = `${describePhase(phase)}: ${messageOf(error)}`;
   if (OUR_LIMITS.has(code)) return skip('prober-limit', detail);
   if (OUR_NETWORK.has(code)) return skip('prober-network', detail);
-  if (phase === 'connect') return fail(connectCause(code), detail, readings);
-  if (phase === 'tls') {
-    const expired = code === 'CERT_HAS_EXPIRED';
-    return fail(expired ? 'tls-expired' : 'tls-handshake', detail, readings);
-  }
-  if (code === 'ETIMEDOUT') return fail('request-timeout', detail, readings);
-  return fail(RESET.has(code) ? 'response-reset' : 'protocol', detail, readings);
+  return fail(failureCause(code, phase), detail, readings);
 }
 
-function connectCause(code: string): FailureCause {
-  if (code === 'ECONNREFUSED') return 'connect-refused';
-  if (code === 'ETIMEDOUT') return 'connect-timeout';
-  if (RESET.has(code)) return 'connect-reset';
-  return UNREACHABLE.has(code) ? 'connect-unreachable' : 'connect-refused';
+function failureCause(code: string, phase: Phase): FailureCause {
+  switch (phase) {
+    case 'connect':
+      if (code === 'ECONNREFUSED') return 'connect-refused';
+      if (code === 'ETIMEDOUT') return 'connect-timeout';
+      return RESET.has(code) ? 'connect-reset' : 'connect-unreachable';
+    case 'tls':
+      if (code === 'ETIMEDOUT') return 'request-timeout';
+      return code === 'CERT_HAS_EXPIRED' ? 'tls-expired' : 'tls-handshake';
+    case 'request':
+      if (code === 'ETIMEDOUT') return 'request-timeout';
+      // With TLS 1.3 a server refuses our certificate only after the handshake.
+      if (code.startsWith('ERR_SSL_')) return 'tls-handshake';
+      return RESET.has(code) || LOST.has(code) ? 'response-reset' : 'protocol';
+    default:
+      return phase satisfies never;
+  }
 }
 
 /** The outcome when time ran out in that phase; `limit` in milliseconds. */
@@ -47,11 +57,28 @@ const NOT_REACHED: readonly FailureCause[] = NOT_REACHED_CAUSES;
 
 export function fail(cause: FailureCause, detail: string, readings?: Readings): Outcome {
   const reached = !NOT_REACHED.includes(cause);
-  return { kind: 'fail', cause, reached, detail, ...(readings === undefined ? {} : { readings }) };
+  return {
+    kind: 'fail',
+    cause,
+    reached,
+    detail: oneLine(detail),
+    ...(readings === undefined ? {} : { readings }),
+  };
 }
 
 export function skip(cause: OwnCause, detail: string): Outcome {
-  return { kind: 'skip', cause, detail };
+  return { kind: 'skip', cause, detail: oneLine(detail) };
+}
+
+/** A skip because a file that the options name cannot be read, or something else of ours went wrong. */
+export function ownFault(error: unknown, what: string): Outcome {
+  const cause = OUR_LIMITS.has(codeOf(error)) ? 'prober-limit' : 'plugin-error';
+  return skip(cause, `${what}: ${messageOf(error)}`);
+}
+
+/** Without what would move the cursor of a terminal or turn the direction of text, and not endless. */
+export function oneLine(text: string): string {
+  return text.slice(0, LONGEST_DETAIL).replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
 }
 
 export function codeOf(error: unknown): string {

@@ -1,11 +1,17 @@
 /** Opens a connection to an instance, by our own deadlines and with the time of each phase. */
 
 import { connect, isIP, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import {
+  connect as connectTls,
+  type TLSSocket,
+  type ConnectionOptions as TlsConnectionOptions,
+} from 'node:tls';
+import type { Clock } from '../core/clock.ts';
 import type { Instance } from '../core/instance.ts';
 import type { Outcome, Phases, Readings } from '../core/outcome.ts';
 import type { Family, ProbeDeps } from '../core/probe.ts';
-import { failure, messageOf, skip, timeoutIn } from './cause.ts';
+import { parsePort } from '../lib/host-port.ts';
+import { failure, ownFault, skip, timeoutIn } from './cause.ts';
 import type { TlsOptions } from './fields.ts';
 import type { SmallFiles } from './small-files.ts';
 import { fill, type Template } from './template.ts';
@@ -23,11 +29,9 @@ export interface Connection {
   readonly kind: 'open';
   /** What is spoken on: the TLS socket where there is TLS. */
   readonly socket: Socket;
-  readonly host: string;
-  readonly port: number;
   readonly readings: Readings & { readonly phases: Phases };
-  /** Closes at once, and calls `after` when that is done; may be called twice. */
-  close(how: 'reset' | 'fin', after?: () => void): void;
+  /** Closes at once; may be called twice. */
+  close(how: 'reset' | 'fin'): void;
 }
 
 export type Opened = Connection | { readonly kind: 'outcome'; readonly outcome: Outcome };
@@ -44,107 +48,150 @@ export async function open(
   signal: AbortSignal,
 ): Promise<Opened> {
   const host = fill(options.address, instance);
-  const port = Number(fill(options.port, instance) ?? '');
-  if (host === undefined || host === '') return ours('the address template gives nothing for this instance');
-  if (!Number.isInteger(port) || port < 1 || port > 65_535)
-    return ours('the port template gives no port for this instance');
+  if (host === undefined || host === '') return noValue('address');
+  const port = parsePort(fill(options.port, instance) ?? '');
+  if (port === undefined) return noValue('port');
+  const tls = options.tls === undefined ? undefined : await prepare(options.tls, host, instance, deps.files);
+  if (tls !== undefined && 'kind' in tls) return tls;
   const resolved = await deps.resolve(instance, host, options.family, signal);
   if (resolved.kind === 'outcome') return resolved;
-  if (signal.aborted) return timedOut('connect', deps.connectTimeout);
+  if (signal.aborted) return ended(timeoutIn('connect', deps.connectTimeout));
 
   const phases: { -readonly [K in keyof Phases]: number } = {};
   if (isIP(host) === 0) phases.dns = resolved.duration;
   const started = deps.clock.now();
   const { address, family } = resolved;
   const raw = connect({ host: address, port, family, autoSelectFamily: false, noDelay: true });
-  const connected = await opening(raw, 'connect', deps.connectTimeout, deps, signal);
+  const connected = await opening(raw, 'connect', deps.connectTimeout, deps.clock, signal);
   phases.connect = deps.clock.now() - started;
-  if (connected !== 'open') return failed(connected, 'connect', deps.connectTimeout, phases, raw);
-  if (options.tls === undefined) return connection(raw, raw, { phases });
-  return secure(options.tls, options.protocols);
+  if (connected !== 'open') {
+    raw.destroy();
+    return ended(
+      connected === 'timeout'
+        ? timeoutIn('connect', deps.connectTimeout, { phases })
+        : failure(connected.error, 'connect', { phases }),
+    );
+  }
+  if (tls === undefined) return plain(raw, { phases });
+  return handshake(
+    raw,
+    { ...tls, ALPNProtocols: [...(options.protocols ?? [])] },
+    options.tls?.insecure === true,
+  );
 
-  async function secure(tls: TlsOptions, protocols: readonly string[] | undefined): Promise<Opened> {
+  async function handshake(below: Socket, wanted: TlsConnectionOptions, insecure: boolean): Promise<Opened> {
     const begun = deps.clock.now();
+    let gone = false;
+    // Before TLS listens for the same; `closed` of the raw socket is true too early.
+    below.once('close', () => {
+      gone = true;
+    });
     let socket: TLSSocket;
     try {
-      const { caFile, certFile, keyFile } = tls;
-      const servername = tls.serverName === undefined ? host : fill(tls.serverName, instance);
-      const [ca, cert, key] = await Promise.all(
-        [caFile, certFile, keyFile].map((file) =>
-          file === undefined ? Promise.resolve(undefined) : deps.files.read(file),
-        ),
-      );
-      socket = connectTls({
-        socket: raw,
-        // Server names are never addresses (RFC 6066, section 3); an address is still verified through `host`.
-        ...(servername === undefined || isIP(servername) !== 0 ? {} : { servername }),
-        host: servername ?? host ?? address,
-        rejectUnauthorized: !tls.insecure,
-        ...(ca === undefined ? {} : { ca }),
-        ...(cert === undefined ? {} : { cert }),
-        ...(key === undefined ? {} : { key }),
-        ...(protocols === undefined ? {} : { ALPNProtocols: [...protocols] }),
-      });
+      socket = connectTls({ ...wanted, socket: below });
     } catch (error) {
-      raw.destroy();
-      return ours(`TLS options: ${messageOf(error)}`);
+      below.resetAndDestroy();
+      return ended(ownFault(error, 'TLS options'));
     }
-    const secured = await opening(socket, 'secureConnect', undefined, deps, signal);
+    const shaken = await opening(socket, 'secureConnect', undefined, deps.clock, signal);
     phases.tls = deps.clock.now() - begun;
-    if (secured !== 'open') return failed(secured, 'tls', deps.timeout, phases, raw);
-    const expires = socket.getPeerX509Certificate()?.validToDate.getTime();
-    return connection(raw, socket, {
-      phases,
-      ...(expires === undefined ? {} : { certificateExpires: expires }),
-    });
+    const opened = secured(below, socket, () => gone, { phases, ...expiry(socket) });
+    const refusal = shaken === 'open' ? refused(socket, insecure) : shaken;
+    if (refusal === undefined) return opened;
+    opened.close('reset');
+    return ended(
+      refusal === 'timeout'
+        ? timeoutIn('tls', deps.timeout, opened.readings)
+        : failure(refusal.error, 'tls', opened.readings),
+    );
   }
+}
 
-  function connection(below: Socket, socket: Socket, readings: Connection['readings']): Connection {
+/** What TLS needs to know, or why it cannot. */
+async function prepare(
+  tls: TlsOptions,
+  host: string,
+  instance: Instance,
+  files: SmallFiles,
+): Promise<TlsConnectionOptions | Opened> {
+  const name = tls.serverName === undefined ? host : fill(tls.serverName, instance);
+  if (name === undefined || name === '') return noValue('serverName');
+  const read = async (file: string | undefined) => (file === undefined ? undefined : files.read(file));
+  try {
+    const [ca, cert, key] = await Promise.all([read(tls.caFile), read(tls.certFile), read(tls.keyFile)]);
     return {
-      kind: 'open',
-      socket,
-      host: host ?? address,
-      port,
-      readings,
-      close(how, after) {
-        if (after !== undefined) {
-          if (below.closed) after();
-          else below.once('close', after);
-        }
-        closeSockets(below, socket, how);
-      },
+      // Server names are never addresses (RFC 6066, section 3); an address is still verified through `host`.
+      ...(isIP(name) === 0 ? { servername: name } : {}),
+      host: name,
+      // `refused` decides: Node would close by itself, leaving the port in TIME_WAIT and the certificate unread.
+      rejectUnauthorized: false,
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
     };
+  } catch (error) {
+    return ended(ownFault(error, 'TLS files'));
   }
+}
+
+/** Undefined when the peer may be spoken to. */
+function refused(socket: TLSSocket, insecure: boolean): { readonly error: unknown } | undefined {
+  if (insecure || socket.authorized) return undefined;
+  // Node's types say Error; it is the code where there is one, else the message.
+  const reason = String(socket.authorizationError);
+  return { error: Object.assign(new Error(`certificate refused: ${reason}`), { code: reason }) };
+}
+
+function expiry(socket: TLSSocket): Pick<Readings, 'certificateExpires'> {
+  const expires = socket.getPeerX509Certificate()?.validToDate.getTime();
+  return expires === undefined ? {} : { certificateExpires: expires };
+}
+
+function plain(raw: Socket, readings: Connection['readings']): Connection {
+  return {
+    kind: 'open',
+    socket: raw,
+    readings,
+    close(how) {
+      if (how === 'reset' && !raw.destroyed) raw.resetAndDestroy();
+      else raw.destroy();
+    },
+  };
 }
 
 /**
- * A reset leaves no port in TIME_WAIT. TLSSocket.resetAndDestroy() throws, so the raw socket is reset, and the TLS socket
- * on it follows by itself: to destroy it before the raw one has closed ends Node 26.10 with a segmentation fault.
+ * `TLSSocket.resetAndDestroy()` throws, so the raw socket below is reset, and the TLS socket follows by itself. To destroy
+ * the TLS socket before the raw one has closed ends Node 26.10 with a segmentation fault, and undici does so when it is
+ * through with an answer; hence whoever wants it destroyed meanwhile waits.
  */
-function closeSockets(raw: Socket, socket: Socket, how: 'reset' | 'fin'): void {
-  if (raw.destroyed) return;
-  if (how === 'reset') raw.resetAndDestroy();
-  else socket.destroy();
-}
-
-function ours(detail: string): Opened {
-  return { kind: 'outcome', outcome: skip('plugin-error', detail) };
-}
-
-function timedOut(phase: 'connect' | 'tls', limit: number, readings?: Readings): Opened {
-  return { kind: 'outcome', outcome: timeoutIn(phase, limit, readings) };
-}
-
-function failed(
-  how: 'timeout' | { readonly error: unknown },
-  phase: 'connect' | 'tls',
-  limit: number,
-  phases: Phases,
+function secured(
   raw: Socket,
-): Opened {
-  closeSockets(raw, raw, 'reset');
-  if (how === 'timeout') return timedOut(phase, limit, { phases });
-  return { kind: 'outcome', outcome: failure(how.error, phase, { phases }) };
+  tls: TLSSocket,
+  gone: () => boolean,
+  readings: Connection['readings'],
+): Connection {
+  return {
+    kind: 'open',
+    socket: tls,
+    readings,
+    close(how) {
+      if (how === 'fin' || raw.destroyed) {
+        tls.destroy();
+        return;
+      }
+      const destroy = tls.destroy.bind(tls);
+      tls.destroy = () => (gone() ? destroy() : tls);
+      raw.resetAndDestroy();
+    },
+  };
+}
+
+function noValue(what: string): Opened {
+  return ended(skip('plugin-error', `the template of ${what} gives no usable value for this instance`));
+}
+
+function ended(outcome: Outcome): Opened {
+  return { kind: 'outcome', outcome };
 }
 
 /** Until the socket says that it is open, fails, or time is over; `limit` in milliseconds, undefined: only the signal. */
@@ -152,10 +199,10 @@ async function opening(
   socket: Socket,
   event: 'connect' | 'secureConnect',
   limit: number | undefined,
-  deps: ConnectionDeps,
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<'open' | 'timeout' | { readonly error: unknown }> {
-  using deadline = limit === undefined ? undefined : deps.clock.deadline(limit, signal);
+  using deadline = limit === undefined ? undefined : clock.deadline(limit, signal);
   const until = deadline?.signal ?? signal;
   const { promise, resolve } = Promise.withResolvers<'open' | 'timeout' | { readonly error: unknown }>();
   const onOpen = (): void => resolve('open');
@@ -163,7 +210,7 @@ async function opening(
   // Stays for the socket's life: an error after the outcome is known concerns nobody, but must not end the process.
   socket.on('error', (error) => resolve({ error }));
   socket.once(event, onOpen);
-  socket.once('close', () => resolve({ error: new Error('closed by the other side') }));
+  socket.once('close', () => resolve({ error: CLOSED }));
   if (until.aborted) onAbort();
   else until.addEventListener('abort', onAbort, { once: true });
   try {
@@ -173,3 +220,5 @@ async function opening(
     socket.removeListener(event, onOpen);
   }
 }
+
+const CLOSED = Object.assign(new Error('closed by the other side'), { code: 'ECONNRESET' });

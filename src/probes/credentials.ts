@@ -8,7 +8,7 @@ const secretTwin = (name: string) => `give either ${name} or ${name}File`;
 
 const basic = z
   .strictObject({
-    username: z.string().min(1),
+    username: z.string().regex(/^[^:]+$/, 'a user name has no colon'),
     password: z.string().optional(),
     passwordFile: filePath.optional(),
   })

@@ -13,9 +13,10 @@ const statusRange = z.union([z.number().int(), z.string()]).transform((given, co
   return z.NEVER;
 });
 
-const statusSet = z
-  .union([z.array(statusRange).min(1), statusRange.transform((range) => [range])])
-  .meta({ description: 'Status codes that pass: 200, 2xx, 200-399, or a list of these' });
+const statusSet = z.union([z.array(statusRange).min(1), statusRange.transform((range) => [range])]).meta({
+  description:
+    'Status codes that pass: 200, 2xx, 200-399, or a list of these; default 200-399, or 2xx where redirects are followed',
+});
 
 const jsonPath = z.string().transform((text, context): { readonly text: string; readonly path: JsonPath } => {
   const path = parseJsonPath(text);
@@ -41,7 +42,7 @@ const bodyTest = z
   });
 
 export const expectFields = z.strictObject({
-  status: statusSet.prefault('200-399'),
+  status: statusSet.optional(),
   headers: z
     .record(z.string(), textTest)
     .default({})
@@ -49,14 +50,19 @@ export const expectFields = z.strictObject({
   body: bodyTest.optional(),
 });
 
-export type Expectation = z.output<typeof expectFields>;
+export type Expectation = z.output<typeof expectFields> & { readonly status: readonly StatusRange[] };
+
+/** A redirect shows a server that serves; but who wants redirects followed wants to arrive. */
+export function withStatus(expected: z.output<typeof expectFields>, followsRedirects: boolean): Expectation {
+  return { ...expected, status: expected.status ?? [{ from: 200, to: followsRedirects ? 299 : 399 }] };
+}
 
 export interface Answer {
   readonly status: number;
   /** By lower-case name. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** What was read of it, as UTF-8. */
-  readonly body: string;
+  /** What was read of it. */
+  readonly body: Buffer;
   /** There was more than was read. */
   readonly truncated: boolean;
 }
@@ -78,7 +84,7 @@ export function unmet(
       return { cause: 'expectation', detail: `header ${name} is not as expected` };
   }
   if (expected.body === undefined) return undefined;
-  const wrong = unmetBody(expected.body, answer.body);
+  const wrong = unmetBody(expected.body, answer.body.toString('utf8'));
   if (wrong === undefined) return undefined;
   return {
     cause: 'expectation',

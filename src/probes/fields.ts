@@ -1,8 +1,9 @@
 /** Options that several probes have. */
 
 import { z } from 'zod';
+import { parsePort } from '../lib/host-port.ts';
 import { filePath } from '../options/fields.ts';
-import { parseTemplate, type Template, TemplateError } from './template.ts';
+import { constantText, parseTemplate, type Template, TemplateError } from './template.ts';
 
 /** Text with templates, read when it is decoded. */
 export const template = z.string().transform(readTemplate);
@@ -22,6 +23,7 @@ export const portField = z
   .union([z.number().int().min(1).max(65_535), z.string().min(1)])
   .prefault('${instance.port}')
   .transform((given, context) => readTemplate(String(given), context))
+  .refine((given) => parsePort(constantText(given) ?? '1') !== undefined, 'not a port')
   .meta({
     description: "Port to connect to; default the instance's",
     examples: [8081, '${instance.metadata.managementPort}'],
@@ -35,7 +37,10 @@ export const familyField = z
   .enum(['any', 'ipv4', 'ipv6'])
   .default('any')
   .transform((name) => (name === 'ipv4' ? 4 : name === 'ipv6' ? 6 : 'any'))
-  .meta({ description: 'Address family of names; any takes what the system lists first' });
+  .meta({
+    description:
+      'Address family of names; any takes what the system lists first; addresses are taken as they are',
+  });
 
 export const closeField = z
   .enum(['reset', 'fin'])
@@ -48,7 +53,7 @@ export const tlsFields = z.strictObject({
     .meta({ description: 'Name asked for and verified; default the host where it is a name' }),
   caFile: filePath
     .optional()
-    .meta({ description: 'Certificate authorities in PEM, instead of the system’s' }),
+    .meta({ description: 'Certificate authorities in PEM, instead of those that Node brings along' }),
   certFile: filePath.optional().meta({ description: 'Client certificate in PEM' }),
   keyFile: filePath.optional().meta({ description: 'Key of the client certificate in PEM' }),
   insecure: z.boolean().default(false).meta({ description: 'Do not verify the certificate' }),

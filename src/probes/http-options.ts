@@ -2,11 +2,24 @@
 
 import { z } from 'zod';
 import { authFields } from './credentials.ts';
-import { expectFields } from './expectation.ts';
+import { expectFields, withStatus } from './expectation.ts';
 import { addressField, closeField, familyField, portField, template, tlsFields } from './fields.ts';
 
 /** Token of RFC 9110, section 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** Header fields that have an option of their own, or that sonde sets itself. */
+const NOT_AS_HEADER: Readonly<Record<string, string>> = {
+  authorization: 'credentials go under auth',
+  host: 'use the option host',
+  'proxy-authorization': 'sonde speaks to no proxy',
+  'content-length': 'sonde sets it itself',
+  'transfer-encoding': 'sonde sets it itself',
+  connection: 'use the option connection',
+  'keep-alive': 'use the option connection',
+  upgrade: 'not supported',
+  expect: 'not supported',
+};
 
 const size = z
   .union([
@@ -57,9 +70,10 @@ export const httpOptions = z
       context.addIssue({ code: 'custom', path: ['auth'], message });
     }
     for (const name of Object.keys(headers)) {
-      if (name.toLowerCase() !== 'authorization') continue;
-      context.addIssue({ code: 'custom', path: ['headers', name], message: 'credentials go under auth' });
+      const message = NOT_AS_HEADER[name.toLowerCase()];
+      if (message !== undefined) context.addIssue({ code: 'custom', path: ['headers', name], message });
     }
-  });
+  })
+  .transform((given) => ({ ...given, expect: withStatus(given.expect, given.redirects > 0) }));
 
 export type HttpOptions = z.output<typeof httpOptions>;

@@ -1,17 +1,15 @@
 /** The probe `http`: one request, on a fresh connection unless told otherwise, and what its answer must be. */
 
-import type { Socket } from 'node:net';
-import { Client } from 'undici';
 import type { Instance } from '../core/instance.ts';
 import type { Outcome, Readings } from '../core/outcome.ts';
 import type { Probe, ProbeDeps, ProbePlugin } from '../core/probe.ts';
-import { codeOf, fail, failure, messageOf, skip, timeoutIn } from './cause.ts';
+import { codeOf, fail, failure, messageOf, ownFault, skip, timeoutIn } from './cause.ts';
 import { type ConnectionDeps, open } from './connection.ts';
 import { authorization } from './credentials.ts';
-import { type Exchanged, exchange, ORIGIN } from './exchange.ts';
+import { clientOn, type Exchanged, exchange } from './exchange.ts';
 import { unmet } from './expectation.ts';
 import { type HttpOptions, httpOptions } from './http-options.ts';
-import { hangUp, KeptClients, type Line } from './kept.ts';
+import { KeptLines } from './kept.ts';
 import { type Hop, hostHeader, nextHop } from './redirect.ts';
 import { SmallFiles } from './small-files.ts';
 import { fill } from './template.ts';
@@ -25,10 +23,7 @@ export const httpProbe: ProbePlugin<HttpOptions> = {
 
 /** What can stand in a request line and a header field; anything else a template brought in is refused. */
 const PATH = /^\/[\x21-\x7e]*$/;
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\u{ffff}]*$/u;
-
-/** Milliseconds for which a kept connection may idle before we close it. */
-const KEEP_ALIVE = 65_000;
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** What came of a request, and what was seen on the way. */
 type Told =
@@ -38,13 +33,13 @@ type Told =
 class HttpProbe implements Probe {
   readonly #options: HttpOptions;
   readonly #deps: ConnectionDeps;
-  readonly #kept: KeptClients;
+  readonly #kept: KeptLines;
 
   constructor(given: HttpOptions, deps: ProbeDeps) {
     this.#options = given;
     const { clock, resolve, connectTimeout, timeout, baseDir, scope } = deps;
     this.#deps = { clock, resolve, connectTimeout, timeout, files: new SmallFiles(clock, baseDir) };
-    this.#kept = scope.use(new KeptClients(clock));
+    this.#kept = scope.use(new KeptLines());
   }
 
   async run(...[instance, signal]: Parameters<Probe['run']>): Promise<Outcome> {
@@ -80,19 +75,26 @@ class HttpProbe implements Probe {
     const { address, port, family, tls, method, body, auth, host, connection } = this.#options;
     const path = fill(this.#options.path, instance);
     if (path === undefined || !PATH.test(path)) return noValue('path');
-    const name = host === undefined ? undefined : fill(host, instance);
-    const headers: Record<string, string> = {
-      host: name ?? hostHeader(fill(address, instance) ?? '', fill(port, instance) ?? '', tls !== undefined),
-      'user-agent': 'sonde',
-    };
-    for (const [field, value] of Object.entries(this.#options.headers))
-      headers[field.toLowerCase()] = fill(value, instance) ?? '\n';
-    for (const [field, value] of Object.entries(headers))
-      if (!HEADER_VALUE.test(value)) return noValue(`header ${field}`);
-    try {
-      if (auth !== undefined) headers.authorization = await authorization(auth, this.#deps.files);
-    } catch (error) {
-      return skip('plugin-error', `credentials: ${messageOf(error)}`);
+    const name =
+      host === undefined
+        ? hostHeader(fill(address, instance) ?? '', fill(port, instance) ?? '', tls !== undefined)
+        : fill(host, instance);
+    if (name === undefined || !HEADER_VALUE.test(name)) return noValue('host');
+    const headers: Record<string, string> = { host: name, 'user-agent': 'sonde' };
+    for (const [field, given] of Object.entries(this.#options.headers)) {
+      const value = fill(given, instance);
+      if (value === undefined || !HEADER_VALUE.test(value)) return noValue(`header ${field}`);
+      headers[field.toLowerCase()] = value;
+    }
+    if (auth !== undefined) {
+      try {
+        headers.authorization = await authorization(auth, this.#deps.files);
+      } catch (error) {
+        return ownFault(error, 'credentials');
+      }
+      // The value is in no message.
+      if (!HEADER_VALUE.test(headers.authorization))
+        return skip('plugin-error', 'credentials: not one line of text');
     }
     return {
       to: { address, port, family, tls, protocols: ['http/1.1'] },
@@ -104,7 +106,8 @@ class HttpProbe implements Probe {
     const opened = await open(hop.to, instance, this.#deps, signal);
     if (opened.kind === 'outcome') return opened;
     const line = { client: clientOn(opened.socket), connection: opened };
-    const exchanged = await this.#exchange(line, hop, instance, signal);
+    const exchanged = await exchange(line, hop.request, this.#options, this.#deps.clock, signal);
+    if (exchanged.kind === 'answer' && exchanged.reusable) this.#kept.giveBack(instance.id, line);
     return { kind: 'exchanged', exchanged, readings: opened.readings };
   }
 
@@ -112,48 +115,23 @@ class HttpProbe implements Probe {
   async #onKept(hop: Hop, instance: Instance, signal: AbortSignal): Promise<Told> {
     const line = this.#kept.take(instance.id);
     if (line === undefined) return this.#onFresh(hop, instance, signal);
-    const exchanged = await this.#exchange(line, hop, instance, signal);
-    const stale = exchanged.kind === 'error' && exchanged.untouched;
-    return stale ? this.#onFresh(hop, instance, signal) : { kind: 'exchanged', exchanged, readings: {} };
+    const exchanged = await exchange(line, hop.request, this.#options, this.#deps.clock, signal);
+    if (exchanged.kind === 'error' && exchanged.untouched) return this.#onFresh(hop, instance, signal);
+    if (exchanged.kind === 'answer' && exchanged.reusable) this.#kept.giveBack(instance.id, line);
+    return { kind: 'exchanged', exchanged, readings: {} };
   }
-
-  /** Afterwards the line is kept for the next look or closed. */
-  async #exchange(line: Line, hop: Hop, instance: Instance, signal: AbortSignal): Promise<Exchanged> {
-    const exchanged = await exchange(
-      line.client,
-      hop.request,
-      this.#options.maxBody,
-      this.#deps.clock,
-      signal,
-    );
-    const complete = exchanged.kind === 'answer' && !exchanged.answer.truncated;
-    if (complete && !hop.request.last) this.#kept.giveBack(instance.id, line);
-    else hangUp(line, this.#options.close);
-    return exchanged;
-  }
-}
-
-/** A client on a connection that is already there; it makes no other. */
-function clientOn(socket: Socket): Client {
-  let given = false;
-  return new Client(ORIGIN, {
-    keepAliveTimeout: KEEP_ALIVE,
-    connect: (_options, done) => {
-      const again = given;
-      given = true;
-      // undici drops its own wake-up when it is answered while it asks.
-      queueMicrotask(() => (again ? done(new Error('the connection was closed'), null) : done(null, socket)));
-    },
-  });
 }
 
 function noValue(what: string): Outcome {
   return skip('plugin-error', `the template of ${what} gives no usable value for this instance`);
 }
 
-/** undici calls an unasked-for 100 a bad response of the socket; to us it is the target's protocol. */
+/** What undici refuses to send is ours; what it cannot read is the target's. */
 function exchangeFailure(error: unknown, readings: Readings): Outcome {
-  if (codeOf(error) === 'UND_ERR_SOCKET' && messageOf(error) === 'bad response')
+  const code = codeOf(error);
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') return ownFault(error, 'request');
+  // An unasked-for 100 or 101 is, by undici's word, an error of the socket.
+  if (code === 'UND_ERR_SOCKET' && messageOf(error).startsWith('bad '))
     return fail('protocol', 'answer: an informational answer that was not asked for', readings);
   return failure(error, 'request', readings);
 }

@@ -17,8 +17,9 @@ export interface Hop {
 const REDIRECTS = [301, 302, 303, 307, 308];
 
 /**
- * The hop that the answer asks for (RFC 9110, section 15.4), or undefined where it asks for none that can be followed.
- * Credentials stay behind when scheme, host or port change.
+ * The hop that the answer asks for (RFC 9110, section 15.4), or undefined where it asks for none that is followed. When
+ * scheme, host or port change, everything that the options say for the first place stays behind: credentials, headers,
+ * client certificate, server name; and a body is not sent on at all.
  */
 export function nextHop(
   hop: Hop,
@@ -31,36 +32,42 @@ export function nextHop(
   const here = urlOf(hop, instance);
   const there = URL.canParse(location, here) ? new URL(location, here) : undefined;
   if (there === undefined || (there.protocol !== 'http:' && there.protocol !== 'https:')) return undefined;
-  const { authorization, ...others } = hop.request.headers;
   const same = there.origin === here.origin;
-  const headers = {
-    ...others,
-    host: there.host,
-    ...(same && authorization !== undefined ? { authorization } : {}),
-  };
   // 303 always, and 301 and 302 by old custom, turn into GET; 307 and 308 keep what they were.
   const keeps = answer.status >= 307 || hop.request.method === 'GET' || hop.request.method === 'HEAD';
+  const body = keeps ? hop.request.body : undefined;
+  if (!same && body !== undefined) return undefined;
+  const { 'user-agent': agent = '' } = hop.request.headers;
   return {
-    to: {
-      ...hop.to,
-      address: [there.hostname.replace(/^\[|\]$/g, '')],
-      port: [there.port || (there.protocol === 'https:' ? '443' : '80')],
-      tls: there.protocol === 'https:' ? (tls ?? tlsFields.parse({})) : undefined,
-    },
+    to: same
+      ? hop.to
+      : {
+          ...hop.to,
+          address: [there.hostname.replace(/^\[|\]$/g, '')],
+          port: [there.port || (there.protocol === 'https:' ? '443' : '80')],
+          tls: there.protocol === 'https:' ? elsewhere(tls) : undefined,
+        },
     request: {
       method: keeps ? hop.request.method : 'GET',
       path: `${there.pathname}${there.search}`,
-      headers,
-      body: keeps ? hop.request.body : undefined,
+      headers: same ? hop.request.headers : { host: there.host, 'user-agent': agent },
+      body,
       last: true,
     },
   };
 }
 
+/** Whom to trust stays; who we are, and whom to ask for, was meant for the first place. */
+function elsewhere(tls: TlsOptions | undefined): TlsOptions {
+  const { caFile, insecure } = tls ?? tlsFields.parse({});
+  return { insecure, ...(caFile === undefined ? {} : { caFile }) };
+}
+
 function urlOf({ to, request }: Hop, instance: Instance): URL {
   const host = fill(to.address, instance) ?? '';
   const scheme = to.tls === undefined ? 'http' : 'https';
-  return new URL(request.path, `${scheme}://${bracketed(host)}:${fill(to.port, instance) ?? ''}`);
+  // Not resolved against a base: a path that starts with two slashes would name another host.
+  return new URL(`${scheme}://${bracketed(host)}:${fill(to.port, instance) ?? ''}${request.path}`);
 }
 
 function bracketed(host: string): string {

@@ -40,6 +40,8 @@ const REFUSED = [
   '224.0.0.0/4',
   '255.255.255.255/32',
   '::/128',
+  // The same link-local addresses behind a NAT64 gateway (RFC 6052).
+  '64:ff9b::a9fe:0/112',
   'fe80::/10',
   'fd00:ec2::254/128',
   'ff00::/8',
@@ -79,7 +81,8 @@ export function createResolver(deps: ResolverDeps): Resolve {
     if (answer === undefined)
       return { kind: 'outcome', outcome: skip('dns-no-answer', `no answer for ${host} in time`) };
     if ('error' in answer) return { kind: 'outcome', outcome: nameFailure(host, answer.error) };
-    const found = answer.addresses.find((one) => family === 'any' || one.family === family);
+    // An instance that was registered by address has no other family to choose.
+    const found = answer.addresses.find((one) => literal !== 0 || family === 'any' || one.family === family);
     if (found === undefined) return { kind: 'outcome', outcome: noFamily(host, family) };
     if (!permitted(instance.registry, found.address)) {
       const detail = `${found.address} is not in the networks that registry ${instance.registry} may name`;
@@ -108,6 +111,7 @@ class Names {
   readonly #lookup: Lookup;
   readonly #limit = pLimit(LOOKUPS);
   readonly #known = new Map<string, { readonly answer: Promise<Answer>; until: number }>();
+  #sweepAt = 0;
 
   constructor(clock: Clock, lookup: Lookup) {
     this.#clock = clock;
@@ -140,8 +144,11 @@ class Names {
     return entry.answer;
   }
 
+  /** Once in a while, not for every name: there may be very many. */
   #forgetOld(): void {
     const now = this.#clock.now();
+    if (now < this.#sweepAt) return;
+    this.#sweepAt = now + KEEP;
     for (const [host, { until }] of this.#known) if (until <= now) this.#known.delete(host);
   }
 }

@@ -55,7 +55,20 @@ function parseReference(text: string, depth: number): Part {
   return { path, fallback: parseTemplate(fallback, depth + 1) };
 }
 
-/** The text for this instance; undefined where metadata is missing that has no default. */
+/** The text that is the same for every instance; undefined where there is something to fill in. */
+export function constantText(template: Template): string | undefined {
+  let text = '';
+  for (const part of template) {
+    if (typeof part !== 'string') return undefined;
+    text += part;
+  }
+  return text;
+}
+
+/**
+ * The text for this instance; undefined where metadata is missing that has no default. As in a shell, a default with `:-`
+ * also stands for what is empty.
+ */
 export function fill(template: Template, instance: Instance): string | undefined {
   let text = '';
   for (const part of template) {
@@ -63,9 +76,9 @@ export function fill(template: Template, instance: Instance): string | undefined
       text += part;
       continue;
     }
-    const value =
-      fieldOf(part.path, instance) ??
-      (part.fallback === undefined ? undefined : fill(part.fallback, instance));
+    const own = fieldOf(part.path, instance);
+    const missing = part.fallback !== undefined && (own === undefined || own === '');
+    const value = missing ? fill(part.fallback, instance) : own;
     if (value === undefined) return undefined;
     text += value;
   }
@@ -85,6 +98,7 @@ function fieldOf([field, key]: readonly string[], instance: Instance): string | 
     case 'registry':
       return instance.registry;
     default:
-      return key === undefined ? undefined : instance.metadata[key];
+      // What a plain object inherits (`constructor`) is no metadata.
+      return key !== undefined && Object.hasOwn(instance.metadata, key) ? instance.metadata[key] : undefined;
   }
 }

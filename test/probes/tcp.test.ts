@@ -113,9 +113,8 @@ describe('tcp', () => {
     await using scope = new AsyncDisposableStack();
     const server = await tcp(scope, behaviours.hang, '::1');
     expect(await makeProbe(tcpProbe, {}, scope).look(server)).toMatchObject({ kind: 'pass' });
-    expect(await makeProbe(tcpProbe, { family: 'ipv4' }, scope).look(server)).toMatchObject({
-      cause: 'dns-no-such-name',
-    });
+    // It was registered by address: there is nothing to choose.
+    expect(await makeProbe(tcpProbe, { family: 'ipv4' }, scope).look(server)).toMatchObject({ kind: 'pass' });
   });
 
   it('connects to the port its template names', async () => {
