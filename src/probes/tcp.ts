@@ -11,6 +11,8 @@ import { SmallFiles } from './small-files.ts';
 
 /** Bytes of an answer that are looked at; what comes later is not read. */
 const MOST_READ = 65_536;
+/** Bytes that are searched at most, counting again what is searched again: an answer in very small pieces is cut short. */
+const MOST_SEARCHED = 4_194_304;
 
 const bytesFields = z
   .union([z.strictObject({ text: z.string().min(1) }), z.strictObject({ hex: hexField })])
@@ -81,21 +83,26 @@ class TcpProbe implements Probe {
     const { socket, readings } = connection;
     const { promise, resolve } = Promise.withResolvers<Outcome | undefined>();
     let seen = Buffer.alloc(0);
+    let searched = 0;
     const onAbort = (): void => resolve(timeoutIn('request', this.#deps.timeout, readings));
     socket.on('data', (chunk: Buffer) => {
       seen = Buffer.concat([seen, chunk.subarray(0, MOST_READ - seen.length)]);
+      searched += seen.length;
       if (meets(expected, seen)) resolve(undefined);
-      else if (seen.length >= MOST_READ)
-        resolve(fail('expectation', `not found in ${MOST_READ} bytes`, readings));
+      else if (seen.length >= MOST_READ || searched >= MOST_SEARCHED) {
+        socket.pause();
+        resolve(fail('expectation', `not found in ${seen.length} bytes`, readings));
+      }
     });
-    socket.on('error', (error) => resolve(failure(error, 'request', readings)));
-    socket.on('end', () =>
+    const onEnd = (): void =>
       resolve(
         seen.length === 0
           ? fail('response-reset', 'closed by the other side without an answer', readings)
           : fail('expectation', `the answer does not match: ${excerpt(seen)}`, readings),
-      ),
-    );
+      );
+    socket.on('error', (error) => resolve(failure(error, 'request', readings)));
+    socket.on('end', onEnd);
+    socket.on('close', onEnd);
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
     try {

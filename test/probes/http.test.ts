@@ -1,7 +1,6 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -14,6 +13,7 @@ import { describeProbe } from '../contracts/probe.contract.ts';
 import { certificates } from '../support/lab/certificates.ts';
 import { behaviours, http, tcp } from '../support/lab/servers.ts';
 import { decode, instanceAt, issuesOf, makeProbe, probeDeps } from '../support/probe-bench.ts';
+import { tempDir } from '../support/temp-dir.ts';
 
 const ANSWERS = {
   hang: 'request-timeout',
@@ -110,7 +110,7 @@ describe('http', () => {
       else if (request.url === '/echo')
         request.on('data', (body: Buffer) =>
           response.end(
-            `${request.method} ${request.headers.host} ${request.headers['x-a']} ${body.toString()}`,
+            `${request.method} ${request.headers.host} ${String(request.headers['x-a'])} ${body.toString()}`,
           ),
         );
       else response.end('fine');
@@ -163,7 +163,7 @@ describe('http', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     scope.use(server);
     const at = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
-    const dir = mkdtempSync(join(tmpdir(), 'sonde-http-'));
+    const dir = tempDir(scope);
     writeFileSync(join(dir, 'secret'), 's3cret\n');
     const tls = { caFile: lab.ca };
     const make = (options: object) =>

@@ -1,10 +1,13 @@
-import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { scriptProbe } from '../../src/probes/script.ts';
 import { instanceAt, issuesOf, makeProbe } from '../support/probe-bench.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+const folders = new DisposableStack();
+afterAll(() => folders.dispose());
 
 const AT = { host: '10.0.0.1', port: 8080, metadata: { 'zone.name': 'a; touch /tmp/evil' } };
 const sh = (text: string) => ({ command: ['/bin/sh', '-c', text] });
@@ -43,7 +46,7 @@ describe('script', () => {
 
   it('gives the program a clean environment and the instance', async () => {
     process.env.SONDE_TEST_LEAK = 'leaked';
-    const dir = mkdtempSync(join(tmpdir(), 'sonde-script-'));
+    const dir = tempDir(folders);
     expect(
       await look({ ...sh('env > env.txt; pwd >> env.txt'), cwd: dir, env: { MINE: 'yes' } }),
     ).toMatchObject({ kind: 'pass' });
@@ -72,6 +75,37 @@ describe('script', () => {
     expect(issuesOf(scriptProbe, { command: [] })).toHaveLength(1);
   });
 
+  it.each<[string, string[]]>([
+    ['the program', ['${instance.metadata.program}', 'x']],
+    ['what a shell reads', ['sh', '-c', 'echo ${instance.host}']],
+    ['what a shell behind env reads', ['/usr/bin/env', 'bash', '-e', '-uc', 'echo ${instance.host}', '$0']],
+  ])('lets no provider choose %s', (_, command) => {
+    expect(issuesOf(scriptProbe, { command })).toHaveLength(1);
+  });
+
+  it('takes templates beside what a shell reads', () => {
+    const command = ['sh', '-c', 'echo "$1"', 'sh', '${instance.host}'];
+    expect(issuesOf(scriptProbe, { command })).toEqual([]);
+  });
+
+  it('lets no provider turn an argument into an option', async () => {
+    const at = (flag: string) => ({ ...AT, metadata: { flag } });
+    await using scope = new AsyncDisposableStack();
+    const { look: whole } = makeProbe(scriptProbe, { command: ['echo', '${instance.metadata.flag}'] }, scope);
+    expect(await whole(at('-n'))).toMatchObject({ kind: 'skip', cause: 'plugin-error' });
+    expect(await whole(at('n'))).toMatchObject({ kind: 'pass', detail: 'n' });
+    const { look: part } = makeProbe(
+      scriptProbe,
+      { command: ['echo', '-x${instance.metadata.flag}'] },
+      scope,
+    );
+    expect(await part(at('-n'))).toMatchObject({ kind: 'pass', detail: '-x-n' });
+  });
+
+  it('shows nothing that would steer a terminal', async () => {
+    expect(await look(sh("printf 'a\\033[2Jb\\n'"))).toMatchObject({ detail: 'a [2Jb' });
+  });
+
   it('keeps no more than 4096 bytes of a flood of output', async () => {
     expect(await look(sh('head -c 5000000 /dev/zero | tr "\\0" x; exit 1'))).toMatchObject({
       kind: 'fail',
@@ -80,7 +114,7 @@ describe('script', () => {
   });
 
   it('kills the whole group at the deadline, first asking, then telling', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'sonde-script-'));
+    const dir = tempDir(folders);
     const stubborn = `trap "" TERM; echo $$ > leader; (trap "" TERM; sh -c 'echo $$ > child; sleep 60') & sleep 60`;
     const outcome = await look({ ...sh(stubborn), cwd: dir, killAfter: '100ms' }, { timeout: 400 });
     expect(outcome).toMatchObject({ kind: 'fail', cause: 'script-timeout', reached: true });
@@ -91,7 +125,7 @@ describe('script', () => {
   });
 
   it('does not wait for what a program left behind, and takes it along', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'sonde-script-'));
+    const dir = tempDir(folders);
     expect(
       await look({ ...sh('sleep 60 & echo $! > left; exit 0'), cwd: dir }, { timeout: 3_000 }),
     ).toMatchObject({ kind: 'pass' });
@@ -99,12 +133,66 @@ describe('script', () => {
     await expect.poll(() => stateOf(pid)).toBe('gone');
   });
 
+  it('reads what was said before the end, though a stranger holds the pipes open', async () => {
+    const started = performance.now();
+    expect(await look(sh('setsid sleep 3 & echo spoken; exit 1'))).toMatchObject({
+      detail: 'exit 1: spoken',
+    });
+    expect(performance.now() - started).toBeLessThan(2_500);
+  });
+
+  it('leaves no zombie', async () => {
+    await Promise.all(Array.from({ length: 20 }, () => look(sh('sleep 0.05 & exit 0'))));
+    const children = readdirSync('/proc').filter((pid) => {
+      const [, parent, state] = statusOf(pid);
+      return parent === process.pid && state === 'Z';
+    });
+    expect(children).toEqual([]);
+  });
+
+  it('keeps its place until the last process of the group is gone', async () => {
+    await using scope = new AsyncDisposableStack();
+    const limit = pLimit(1);
+    const { probe } = makeProbe(scriptProbe, { ...sh('trap "" TERM; sleep 60'), killAfter: '300ms' }, scope, {
+      deps: { scriptLimit: limit },
+    });
+    const stop = new AbortController();
+    const running = probe.run(instanceAt(AT), stop.signal);
+    await expect.poll(() => limit.activeCount).toBe(1);
+    stop.abort(new Error('over'));
+    expect(await running).toMatchObject({ cause: expect.stringMatching(/^(script-timeout|prober-limit)$/) });
+    expect(limit.activeCount).toBe(1);
+    await expect.poll(() => limit.activeCount).toBe(0);
+  });
+
+  it('takes what still runs along when its check goes', async () => {
+    const dir = tempDir(folders);
+    const scope = new AsyncDisposableStack();
+    const script = { ...sh('trap "" TERM; echo $$ > pid; sleep 60'), cwd: dir, killAfter: '1h' };
+    const { look: start } = makeProbe(scriptProbe, script, scope, { timeout: 300 });
+    expect(await start(AT)).toMatchObject({ cause: 'script-timeout' });
+    const pid = Number(readFileSync(join(dir, 'pid'), 'utf8'));
+    expect(stateOf(pid)).not.toBe('gone');
+    await scope.disposeAsync();
+    expect(stateOf(pid)).toBe('gone');
+  });
+
+  it('does not blame the instance when the place came too late', async () => {
+    await using scope = new AsyncDisposableStack();
+    const limit = pLimit(1);
+    const bench = { timeout: 600, deps: { scriptLimit: limit } };
+    const first = makeProbe(scriptProbe, sh('sleep 0.2'), scope, bench).look(AT);
+    const second = makeProbe(scriptProbe, sh('sleep 5'), scope, bench).look(AT);
+    expect(await first).toMatchObject({ kind: 'pass' });
+    expect(await second).toMatchObject({ kind: 'skip', cause: 'prober-limit' });
+  });
+
   it('does not blame the instance for a script that is missing or not executable', async () => {
     expect(await look({ command: ['/nowhere/check'] })).toMatchObject({
       kind: 'skip',
       cause: 'script-missing',
     });
-    const file = join(mkdtempSync(join(tmpdir(), 'sonde-script-')), 'check');
+    const file = join(tempDir(folders), 'check');
     writeFileSync(file, '#!/bin/sh\n');
     chmodSync(file, 0o644);
     expect(await look({ command: [file] })).toMatchObject({ kind: 'skip', cause: 'script-missing' });
@@ -133,6 +221,17 @@ describe('script', () => {
     });
   });
 });
+
+/** Name, parent and state of a process. */
+function statusOf(pid: string): readonly [string, number, string] {
+  try {
+    const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const field = (name: string): string => new RegExp(`^${name}:\\s+(\\S+)`, 'm').exec(text)?.[1] ?? '';
+    return [field('Name'), Number(field('PPid')), field('State')];
+  } catch {
+    return ['', 0, ''];
+  }
+}
 
 /** `gone` also for a zombie that waits for another parent. */
 function stateOf(pid: number): string {

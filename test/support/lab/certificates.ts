@@ -1,9 +1,10 @@
-/** Certificates for the laboratory, made once a run by the machine's openssl: good, expired, for another name, and clients'. */
+/** Certificates for the laboratory, made once a test file by the machine's openssl: good, expired, for another name, and clients'. */
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import { tempDir } from '../temp-dir.ts';
 
 export interface Certificates {
   readonly dir: string;
@@ -22,6 +23,9 @@ export interface KeyPair {
   readonly key: string;
 }
 
+const folders = new DisposableStack();
+afterAll(() => folders.dispose());
+
 let made: Certificates | undefined;
 
 export function certificates(): Certificates {
@@ -30,7 +34,7 @@ export function certificates(): Certificates {
 }
 
 function make(): Certificates {
-  const dir = mkdtempSync(join(tmpdir(), 'sonde-lab-'));
+  const dir = tempDir(folders);
   const openssl = (...args: string[]): void => {
     execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' });
   };
@@ -51,7 +55,6 @@ function make(): Certificates {
       '-out',
       `${name}.pem`,
       '-notext',
-
       '-startdate',
       from,
       '-enddate',
