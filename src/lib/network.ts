@@ -16,7 +16,11 @@ function parse(text: string): Network | undefined {
   const most = family === 'ipv4' ? 32 : 128;
   if (length !== undefined && !/^[0-9]{1,3}$/.test(length)) return undefined;
   const bits = length === undefined ? most : Number(length);
-  return bits <= most ? { address, bits, family } : undefined;
+  if (bits > most) return undefined;
+  const plain = unmapped(address);
+  return family === 'ipv6' && isIPv4(plain) && bits >= 96
+    ? { address: plain, bits: bits - 96, family: 'ipv4' }
+    : { address, bits, family };
 }
 
 /** `10.0.0.0/8`, `fd00::/8`, or a single address. */
@@ -26,15 +30,17 @@ export function isNetwork(text: string): boolean {
 
 /** Tells whether an address lies in one of the networks; IPv4-mapped IPv6 addresses count as the IPv4 they are. */
 export function networkTest(networks: readonly string[]): (address: string) => boolean {
-  const list = new BlockList();
+  // One list each: a single one would hold IPv4 addresses against `::/0`, too.
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const text of networks) {
     const network = parse(text);
     if (network === undefined) throw new RangeError(`not a network: ${text}`);
-    list.addSubnet(network.address, network.bits, network.family);
+    lists[network.family].addSubnet(network.address, network.bits, network.family);
   }
   return (address) => {
     const plain = unmapped(address);
-    return list.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
+    const family = isIPv4(plain) ? 'ipv4' : 'ipv6';
+    return lists[family].check(plain, family);
   };
 }
 

@@ -30,8 +30,9 @@ export function nextHop(
   const location = answer.headers.location;
   if (!REDIRECTS.includes(answer.status) || typeof location !== 'string') return undefined;
   const here = urlOf(hop, instance);
-  const there = URL.canParse(location, here) ? new URL(location, here) : undefined;
-  if (there === undefined || (there.protocol !== 'http:' && there.protocol !== 'https:')) return undefined;
+  if (here === undefined || !URL.canParse(location, here)) return undefined;
+  const there = new URL(location, here);
+  if (there.protocol !== 'http:' && there.protocol !== 'https:') return undefined;
   const same = there.origin === here.origin;
   // 303 always, and 301 and 302 by old custom, turn into GET; 307 and 308 keep what they were.
   const keeps = answer.status >= 307 || hop.request.method === 'GET' || hop.request.method === 'HEAD';
@@ -63,15 +64,17 @@ function elsewhere(tls: TlsOptions | undefined): TlsOptions {
   return { insecure, ...(caFile === undefined ? {} : { caFile }) };
 }
 
-function urlOf({ to, request }: Hop, instance: Instance): URL {
+function urlOf({ to, request }: Hop, instance: Instance): URL | undefined {
   const host = fill(to.address, instance) ?? '';
   const scheme = to.tls === undefined ? 'http' : 'https';
   // Not resolved against a base: a path that starts with two slashes would name another host.
-  return new URL(`${scheme}://${bracketed(host)}:${fill(to.port, instance) ?? ''}${request.path}`);
+  const text = `${scheme}://${bracketed(host)}:${fill(to.port, instance) ?? ''}${request.path}`;
+  return URL.canParse(text) ? new URL(text) : undefined;
 }
 
+/** As in a URL; zones mean something on this machine only (RFC 6874, section 4). */
 function bracketed(host: string): string {
-  return isIP(host) === 6 ? `[${host}]` : host;
+  return isIP(host) === 6 ? `[${host.split('%')[0] ?? host}]` : host;
 }
 
 /** Host field of RFC 9112, section 3.2: without the port where it is the scheme's own. */

@@ -1,8 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { atJsonPath, parseJsonPath } from '../../src/lib/json-path.ts';
-import { isNetwork, networkTest } from '../../src/lib/network.ts';
 import { createResolver, type Networks } from '../../src/probes/resolve.ts';
-import { fill, parseTemplate, TemplateError } from '../../src/probes/template.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { instanceAt } from '../support/probe-bench.ts';
 
@@ -37,6 +34,11 @@ describe('the resolver', () => {
   it.each([
     '169.254.169.254',
     'fe80::1',
+    'fe80::1%lo',
+    '0:0:0:0:0:ffff:169.254.169.254',
+    '64:ff9b::169.254.169.254',
+    '::',
+    'ff02::1',
     '::ffff:169.254.169.254',
     '::ffff:a9fe:a9fe',
     '0.0.0.0',
@@ -85,62 +87,45 @@ describe('the resolver', () => {
     await resolve('none');
     expect(asked).toEqual(['a', 'a', 'none', 'none']);
   });
-});
 
-describe('networks', () => {
-  it.each([
-    ['10.0.0.0/8', true],
-    ['::1', true],
-    ['10.0.0.0/33', false],
-    ['fe80::/129', false],
-    ['10.0.0/8', false],
-    ['10.0.0.0/8/8', false],
-    ['', false],
-  ])('%s', (text, valid) => {
-    expect(isNetwork(text)).toBe(valid);
-    if (!valid) expect(() => networkTest([text])).toThrow(RangeError);
-  });
-});
-
-describe('templates', () => {
-  it.each([
-    ['plain', 'plain'],
-    ['${instance.host}:${instance.port}', '10.0.0.1:80'],
-    ['${instance.metadata.p:-9}', '81'],
-    ['${instance.metadata.q:-${instance.port}}', '80'],
-    ['${instance.metadata.q:-}', ''],
-    ['${instance.metadata.q}', undefined],
-    ['a${instance.service}b', 'asb'],
-  ])('%s', (text, expected) => {
-    expect(fill(parseTemplate(text), HERE)).toBe(expected);
+  it('takes the first address of the wanted family, and an address as it is', async () => {
+    const { resolve, asked } = resolver(undefined, { both: ['10.0.0.1', '::1'], six: ['::1', '10.0.0.1'] });
+    expect(await resolve('both')).toMatchObject({ address: '10.0.0.1', family: 4 });
+    expect(await resolve('both', 6)).toMatchObject({ address: '::1', family: 6 });
+    expect(await resolve('six')).toMatchObject({ address: '::1', family: 6 });
+    expect(await resolve('::1', 4)).toMatchObject({ address: '::1', family: 6 });
+    expect(asked).toEqual(['both', 'six']);
   });
 
-  it.each([
-    '${',
-    '${instance.prot}',
-    '${env:X}',
-    '${instance.metadata}',
-    '${instance.metadata.a:-${instance.metadata.b:-${instance.port}}}',
-  ])('refuses %s', (text) => {
-    expect(() => parseTemplate(text)).toThrow(TemplateError);
-  });
-});
-
-describe('paths into JSON', () => {
-  it.each([
-    ['$', []],
-    ['$.a.b[0]', ['a', 'b', 0]],
-    ["$['a b']['it\\'s']", ['a b', "it's"]],
-    ['a', undefined],
-    ['$.a[*]', undefined],
-    ['$..a', undefined],
-  ])('%s', (text, path) => {
-    expect(parseJsonPath(text)).toEqual(path);
+  it('asks for at most three names at once, and nobody waits longer than their signal', async () => {
+    const { resolve, asked } = resolver(undefined, {});
+    const stop = new AbortController();
+    const all = ['a', 'b', 'c', 'd', 'e'].map((name) => resolve(name, 'any', stop.signal));
+    await new Promise((done) => setImmediate(done));
+    expect(asked).toEqual(['a', 'b', 'c']);
+    stop.abort(new Error('over'));
+    for (const answer of await Promise.all(all))
+      expect(answer).toMatchObject({ outcome: { kind: 'skip', cause: 'dns-no-answer' } });
   });
 
-  it('finds nothing that is not there', () => {
-    expect(atJsonPath({ a: [1] }, ['a', 1])).toBeUndefined();
-    expect(atJsonPath({}, ['__proto__'])).toBeUndefined();
-    expect(atJsonPath('text', ['length'])).toBeUndefined();
+  it('looks at networks of the registry that named the instance only', async () => {
+    const { resolve } = resolver({ deny: ['127.0.0.0/8'] });
+    expect(await resolve('127.0.0.1')).toMatchObject({ outcome: { cause: 'address-refused' } });
+    expect(await resolve('169.254.169.254')).toMatchObject({ outcome: { cause: 'address-refused' } });
+    expect(await resolve('10.0.0.1')).toMatchObject({ kind: 'address' });
+    const other = resolver(undefined);
+    expect(await other.resolve('127.0.0.1')).toMatchObject({ kind: 'address' });
+  });
+
+  it('does not take numbers in disguise for something else than what the system makes of them', async () => {
+    // getaddrinfo reads these as 169.254.169.254; what it answers is what is looked at.
+    const disguised = ['2852039166', '0xa9fea9fe', '0251.0376.0251.0376'];
+    const system = createResolver({ clock: new ManualClock(), networks: new Map() });
+    for (const host of disguised)
+      expect(await system(HERE, host, 'any', NEVER)).toMatchObject({ outcome: { cause: 'address-refused' } });
+  });
+
+  it('refuses to begin with a network that is none', () => {
+    expect(() => resolver({ deny: ['10.0.0.0/40'] })).toThrow(RangeError);
   });
 });
