@@ -2,28 +2,47 @@
 
 import { z } from 'zod';
 import { DURATION_PATTERN, parseDuration } from '../lib/duration.ts';
+import { isNetwork } from '../lib/network.ts';
+
+/** What is said of a duration that is a bare number; the configuration adds the unit that was meant. */
+export const DURATION_NEEDS_UNIT = 'a duration needs its unit, as in 5s or 500ms';
 
 /** `500ms`, `1m30s`; decodes to milliseconds. */
 export const duration = z
-  .string({ error: 'a duration needs its unit, as in 5s or 500ms' })
+  .string({ error: DURATION_NEEDS_UNIT })
   .regex(new RegExp(DURATION_PATTERN), 'not a duration; write it as in 500ms, 5s, 1m30s')
   .transform((text) => parseDuration(text) ?? 0)
   .meta({ description: 'Duration with unit: ms, s, m, h, d', examples: ['500ms', '5s', '1m30s'] });
 
 /** `84%` or the bare number 0; decodes to a share from 0 to 1. */
 export const share = z
-  .union([
-    z.literal(0),
-    z.string().regex(/^(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)%$/, 'not a percentage from 0% to 100%'),
-  ])
+  .union(
+    [
+      z.literal(0),
+      z.string().regex(/^(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)%$/, 'not a percentage from 0% to 100%'),
+    ],
+    { error: 'a percentage needs its sign, as in 84%' },
+  )
   .transform((value) => (value === 0 ? 0 : Number(value.slice(0, -1)) / 100))
   .meta({
     description: 'Percentage from 0% to 100%; 0 switches it off where that has a meaning',
     examples: ['84%'],
   });
 
+/** A port, or a template that becomes one: `${instance.metadata.managementPort:-${instance.port}}`. */
+export const port = z
+  .union([z.number().int().min(1).max(65_535), z.string().min(1)])
+  .transform((value) => String(value))
+  .meta({ description: 'Port, or a template that becomes one', examples: [8081] });
+
 /** Path of a file; relative paths start at the folder of the configuration file. */
 export const filePath = z
   .string()
   .min(1)
   .meta({ description: "Path; relative ones start at the file's folder" });
+
+/** A network in CIDR notation or a single address. */
+export const network = z
+  .string()
+  .refine(isNetwork, { error: 'not a network in CIDR notation', params: { network: true } })
+  .meta({ description: 'Network in CIDR notation, or one address', examples: ['10.0.0.0/8', 'fd00::/8'] });

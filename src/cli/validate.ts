@@ -1,0 +1,68 @@
+/** `sonde validate`: tells everything that is wrong with configuration files. */
+
+import { type Command, Option } from 'commander';
+import { builtins } from '../app/builtins.ts';
+import { countProblems, formatProblems, PROBLEM_FORMATS, type ProblemFormat } from '../config/format.ts';
+import { type LoadResult, loadConfig, loadText } from '../config/load.ts';
+import { wantsColour } from './colour.ts';
+import type { AddCommand, Io } from './io.ts';
+
+interface ValidateOptions {
+  readonly format: ProblemFormat;
+  readonly strict?: true;
+}
+
+export const addValidate: AddCommand = (program, io) => {
+  program
+    .command('validate')
+    .description('Tell everything that is wrong with configuration files')
+    .argument('<file...>', 'configuration files; - is standard input')
+    .addOption(
+      new Option('--format <format>', 'how problems are told').choices(PROBLEM_FORMATS).default('text'),
+    )
+    .option('--strict', 'exit with 3 if there are warnings')
+    .addHelpText('after', '\nPlugins that a file names are loaded: their code runs.\n')
+    .action(async (files: readonly string[], options: ValidateOptions, command: Command) => {
+      await validate(files, options, io, command);
+    });
+};
+
+async function validate(
+  files: readonly string[],
+  { format, strict }: ValidateOptions,
+  io: Io,
+  command: Command,
+): Promise<void> {
+  if (files.filter((file) => file === '-').length > 1)
+    command.error('error: standard input can be read once');
+  const colour = wantsColour(io.out, io.env);
+  const results: LoadResult[] = [];
+  for (const file of files) results.push(await load(file, io));
+  const problems = results.flatMap((result) => (result.ok ? result.warnings : result.problems));
+  const texts = new Map(results.flatMap((result) => [...result.texts]));
+  io.out.write(formatProblems(format, problems, texts, { colour, columns: io.out.columns }));
+  if (format === 'text')
+    for (const [index, result] of results.entries())
+      io.out.write(`${nameOf(files[index])}: ${summary(result)}\n`);
+  if (results.some(({ ok }) => !ok)) io.exit(1);
+  else if (strict === true && problems.length > 0) io.exit(3);
+}
+
+async function load(file: string, { env }: Io): Promise<LoadResult> {
+  const deps = { catalogue: builtins, env };
+  if (file !== '-') return await loadConfig(file, deps);
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
+  return await loadText(nameOf(file), Buffer.concat(chunks).toString('utf8'), deps);
+}
+
+function nameOf(file = ''): string {
+  return file === '-' ? '<stdin>' : file;
+}
+
+function summary(result: LoadResult): string {
+  const problems = result.ok ? result.warnings : result.problems;
+  const count = countProblems(problems);
+  if (!result.ok) return count;
+  return count === '' ? 'valid' : `valid, ${count}`;
+}

@@ -1,0 +1,182 @@
+/** The shape of the configuration file (DESIGN 3.2), but for the options of kinds, which stand flat beside `kind`. */
+
+import { z } from 'zod';
+import { duration, filePath, network, share } from '../options/fields.ts';
+import { parseListen } from './listen.ts';
+
+const name = z
+  .string()
+  .regex(
+    /^[\p{L}\p{N}][\p{L}\p{N}._-]{0,99}$/u,
+    'a name is up to 100 letters, digits and . _ -, a letter or digit first',
+  );
+
+const listen = z
+  .string()
+  .transform((text, context) => {
+    const parsed = parseListen(text);
+    if (parsed !== undefined) return parsed;
+    context.addIssue({ code: 'custom', message: 'not an address to listen at: write host:port' });
+    return z.NEVER;
+  })
+  .meta({ description: 'host:port', examples: ['127.0.0.1:9810', '[::1]:9810'] });
+
+const whole = (least: number, most: number) => z.number().int().min(least).max(most);
+
+const DAY = 86_400_000;
+
+function span(least: number, description: string) {
+  return duration
+    .refine((ms) => ms >= least && ms <= 7 * DAY, {
+      error: least === 0 ? 'at most 7d' : `at least ${least}ms and at most 7d`,
+      params: { range: true },
+    })
+    .meta({ description, examples: ['500ms', '5s', '1m30s'] });
+}
+
+const server = z.strictObject({
+  listen: listen.prefault('127.0.0.1:9810').meta({ description: 'Where everything is served' }),
+  telemetry: listen.optional().meta({
+    description: 'A second, read-only listener: /livez /readyz /health/… /metrics…',
+    examples: ['0.0.0.0:9811'],
+  }),
+  socket: filePath.optional().meta({ description: 'Unix socket on which changes need no token' }),
+  tokenFile: filePath.optional().meta({
+    description: 'Token for what changes state; made with mode 0600 if it is missing',
+  }),
+});
+
+const writeMode = z.enum(['apply', 'dry-run', 'observe']);
+
+const write = z.strictObject({
+  mode: writeMode.default('dry-run').meta({
+    description:
+      'apply: write; dry-run: only show what would be written; observe: take back what was written before',
+  }),
+  writer: name.default('sonde').meta({ description: 'Name in the mark' }),
+  maxPerSecond: z.number().min(0.1).max(10_000).default(50).meta({
+    description: 'Writes per second of the whole registry; bursts of four times that',
+  }),
+  perInstanceEvery: span(
+    0,
+    'One more write of the same instance each such time, three at once; default 10s',
+  ).prefault('10s'),
+});
+
+const networks = z.strictObject({
+  allow: z.array(network).min(1).optional().meta({
+    description: 'Only these may be called; default all but link-local and metadata addresses',
+  }),
+  deny: z.array(network).default([]).meta({ description: 'These are never called; wins over allow' }),
+});
+
+const brake = z.strictObject({
+  allowance: share.prefault('5%').meta({
+    description:
+      "Share of the registry's instances that may be written dead within 60s at once; 3 always may",
+  }),
+  freezeAbove: share.prefault('60%').meta({ description: 'Above this share nothing more is written dead' }),
+});
+
+/** Beside it stand the options of the kind. */
+export const registryFields = z.strictObject({
+  name: name.meta({ description: 'Name of the registry, unique' }),
+  kind: z.string().meta({ description: 'What it is' }),
+  write: write.prefault({}).meta({ description: 'What is written back' }),
+  networks: networks.prefault({}).meta({ description: 'Which addresses of its instances may be called' }),
+  guard: brake.prefault({}).meta({ description: 'The brake on writes of dead' }),
+});
+
+const glob = z.string().min(1);
+const globs = z
+  .union([glob.transform((one) => [one]), z.array(glob).min(1)], {
+    error: 'a glob or a list of globs, each a text',
+  })
+  .meta({ description: 'Glob or list of globs: * any run of characters, ? one; a leading ! excludes' });
+
+const match = z.strictObject({
+  registry: globs.optional(),
+  namespace: globs.optional(),
+  service: globs.optional(),
+  metadata: z
+    .record(z.string(), globs)
+    .optional()
+    .meta({ description: 'Globs for values of metadata, by key' }),
+});
+const matchField = match.prefault({}).meta({ description: 'Which instances; absent keys match everything' });
+
+const times = {
+  interval: span(10, 'From one look to the next'),
+  edgeInterval: span(10, 'The same while a change is pending; default interval'),
+  deadInterval: span(10, 'The same while dead; default interval'),
+  timeout: span(1, 'For a whole look'),
+  connectTimeout: span(1, 'For establishing the connection'),
+  startPeriod: span(0, 'After an instance appeared, failures do not count this long, until its first pass'),
+};
+
+const ruleName = z.string().min(1).meta({ description: 'Name under rules, or standard' });
+
+const optionalTimes = z.strictObject(times).partial();
+
+const defaults = optionalTimes.extend({ rule: ruleName.optional() });
+
+/** Beside it stand the options of the kind. */
+export const kindFields = z.strictObject({ kind: z.string() });
+const anyOptions = z.looseObject(kindFields.shape);
+
+export const checkFields = z.strictObject({
+  name: name.meta({ description: 'Name of the check, unique' }),
+  match: matchField,
+  probe: anyOptions.meta({ description: 'How to look: a kind and its options' }),
+  ...optionalTimes.shape,
+  rule: ruleName.optional(),
+});
+
+const policy = z.strictObject({
+  match: matchField,
+  guard: z
+    .strictObject({
+      maxUnavailable: share.optional().meta({
+        description: 'Share of a service that may be unavailable through us at most; default 50%',
+      }),
+    })
+    .optional(),
+  write: z
+    .strictObject({
+      mode: writeMode.optional().meta({ description: "Stricter than the registry's, never laxer" }),
+    })
+    .optional(),
+});
+
+const engine = z.strictObject({
+  concurrency: whole(1, 100_000).default(512).meta({ description: 'Looks in flight at once' }),
+  perHost: whole(1, 10_000).default(8).meta({ description: 'Looks in flight at one host' }),
+  scripts: whole(1, 1_000).default(4).meta({ description: 'Scripts running at once' }),
+  threads: z.literal(0).default(0).meta({ description: 'Only 0 for now: everything in one thread' }),
+});
+
+export const fileSchema = z.strictObject({
+  version: z.literal(1).meta({ description: 'Version of this format' }),
+  server: server.prefault({}).meta({ description: 'Where sonde is reached' }),
+  state: z
+    .strictObject({ dir: filePath.meta({ description: 'Folder for what must survive a restart' }) })
+    .optional()
+    .meta({ description: 'Absent: nothing is kept on disk' }),
+  registries: z
+    .array(z.looseObject(registryFields.shape))
+    .default([])
+    .meta({ description: 'Where instances are known' }),
+  defaults: defaults.prefault({}).meta({ description: 'For checks that do not say otherwise' }),
+  rules: z.record(name, anyOptions).default({}).meta({ description: 'How looks are judged, by name' }),
+  checks: z.array(checkFields).default([]).meta({ description: 'What to do to instances that match' }),
+  policies: z.array(policy).default([]).meta({
+    description: 'Guard and write-back by service; the last that matches wins, key by key',
+  }),
+  engine: engine.prefault({}).meta({ description: 'How much at once' }),
+  plugins: z
+    .array(filePath)
+    .default([])
+    .meta({ description: 'ES modules with probes, rules and registries of your own' }),
+});
+
+export type DecodedFile = z.output<typeof fileSchema>;

@@ -1,0 +1,47 @@
+/** Which values are never shown: those under the keys of secrets, and those that came from environment or files. Pure. */
+
+import { keyOf, type Node, type Path, type ScalarNode, scalarsOf } from './tree.ts';
+
+/** `password`, `auth.token`, `apiKey`, `X-Api-Key`, `PGPASSWORD`; not `passwordFile`, which is a path. */
+const SECRET_KEY =
+  /(password|passwd|passphrase|secret|token|credentials?|(api|access|private|secret)[-_]?key)$/i;
+
+export function isSecretKey(key: string): boolean {
+  return SECRET_KEY.test(key);
+}
+
+/** `path` leads to the scalar. */
+export function isHidden(node: ScalarNode, path: Path): boolean {
+  return node.references.length > 0 || isSecretKey(keyOf(path));
+}
+
+/** Shorter runs of a value are in many a message by chance. */
+const TELLING = 4;
+
+/** Whether a message gives away a piece of a hidden value at or below a node. `path` leads to the node. */
+export function givesAway(message: string, node: Node | undefined, path: Path): boolean {
+  if (node === undefined) return false;
+  for (const found of scalarsOf(node, path)) {
+    if (!isHidden(found.node, found.path)) continue;
+    const value = String(found.node.value);
+    if (value.length < TELLING && value !== '' && message.includes(value)) return true;
+    for (let i = 0; i + TELLING <= value.length; i++)
+      if (message.includes(value.slice(i, i + TELLING))) return true;
+  }
+  return false;
+}
+
+/** A secret after its key, in a text that is no tree: `password: "…"`, `token: …, `. */
+const WRITTEN = new RegExp(
+  `${SECRET_KEY.source.slice(0, -1)}["']?\\s*:\\s+("[^"\\n]*"?|'[^'\\n]*'?|[^\\s,}\\]#][^\\n,}\\]]*)`,
+  'gi',
+);
+
+/** Offsets of what looks like the values of secrets, for texts that could not be parsed whole. */
+export function* secretSpansOf(text: string): Generator<{ readonly start: number; readonly end: number }> {
+  for (const found of text.matchAll(WRITTEN)) {
+    const value = found.at(-1) ?? '';
+    const end = found.index + found[0].length;
+    yield { start: end - value.length, end };
+  }
+}
