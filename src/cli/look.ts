@@ -1,0 +1,34 @@
+/** How things look on this terminal, if it is one. */
+
+import type { Health } from '../core/health.ts';
+import type { Io } from './io.ts';
+import type { Cell, TableOptions, Tone } from './table.ts';
+
+export interface Look extends TableOptions {
+  /** Signs before healths; not in pipes, where they would be one more word to parse. */
+  readonly glyphs: boolean;
+}
+
+const HEALTHS = {
+  unknown: ['○', 'dim'],
+  healthy: ['●', 'good'],
+  'sub-healthy': ['◐', 'poor'],
+  dead: ['✖', 'bad'],
+} as const satisfies Record<Health, readonly [string, Tone]>;
+
+/** Of stdout. What goes into a pipe is not cut. */
+export function lookOf({ out, env }: Io): Look {
+  const plain = (env.NO_COLOR ?? '') !== '' || env.TERM === 'dumb';
+  return {
+    width: out.isTTY ? out.columns : Number.POSITIVE_INFINITY,
+    color: out.isTTY && !plain,
+    glyphs: out.isTTY,
+  };
+}
+
+/** `✖ dead`, with `,held` behind it for each flag. */
+export function healthCell(health: Health, flags: readonly string[], glyphs: boolean): Cell {
+  const [glyph, tone] = HEALTHS[health];
+  const text = [health, ...flags].join(',');
+  return { text: glyphs ? `${glyph} ${text}` : text, tone };
+}
