@@ -1,0 +1,218 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ProvidersError, parseProviders } from '../../src/registries/file/providers.ts';
+import { fileRegistry } from '../../src/registries/file/registry.ts';
+import {
+  describeRegistry,
+  type Fields,
+  Follower,
+  type Harness,
+  listOnce,
+  make,
+  request,
+} from '../contracts/registry.contract.ts';
+
+/** A file registry in a folder of its own. */
+function harnessIn(folder: string): Harness {
+  const path = join(folder, 'providers.yaml');
+  const status = join(folder, 'providers.status.json');
+  const services = new Map<string, Map<string, Fields>>();
+  const save = (): void => {
+    const text = JSON.stringify({
+      services: [...services].map(([name, instances]) => ({
+        name,
+        instances: [...instances].map(([key, fields]) => {
+          const [host = '', port = '0'] = key.split(':');
+          return { host, port: Number(port), ...fields };
+        }),
+      })),
+    });
+    writeFileSync(`${path}.new`, text);
+    renameSync(`${path}.new`, path);
+  };
+  const read = () =>
+    JSON.parse(readFileSync(status, 'utf8')) as { instances: Record<string, Record<string, unknown>> };
+  save();
+  return {
+    options: { path, poll: '20ms' },
+    put(service, key, fields = {}) {
+      const instances = services.get(service) ?? new Map<string, Fields>();
+      services.set(service, instances.set(key, fields));
+      save();
+      return Promise.resolve();
+    },
+    remove(service, key) {
+      services.get(service)?.delete(key);
+      if (services.get(service)?.size === 0) services.delete(service);
+      save();
+      return Promise.resolve();
+    },
+    outage: () => rename(folder, `${folder}.away`),
+    recover: () => rename(`${folder}.away`, folder),
+    bytes: () => Promise.resolve(readFileSync(status, 'utf8')),
+    edit(service, key, change) {
+      const file = read();
+      Object.assign(file.instances[`default/${service}/${key}`] ?? {}, change);
+      writeFileSync(status, JSON.stringify(file));
+      return Promise.resolve();
+    },
+    weight(service, key) {
+      const own = services.get(service)?.get(key)?.weight;
+      const scaled = read().instances[`default/${service}/${key}`]?.weight;
+      return Promise.resolve(typeof scaled === 'number' ? scaled : own);
+    },
+  };
+}
+
+const folder = (): string => mkdtempSync(join(tmpdir(), 'sonde-file-'));
+
+describeRegistry({
+  name: 'file',
+  plugin: fileRegistry,
+  start: () => Promise.resolve(harnessIn(folder())),
+  skip: [
+    { reason: 'a file knows no lives: an address that comes back is the same instance', tests: ['new-life'] },
+    { reason: 'providers and marks are in two files: neither writes over the other', tests: ['own-update'] },
+  ],
+});
+
+describe('file', () => {
+  it('follows a ConfigMap, which is swapped by a symlink above the file', async () => {
+    await using scope = new AsyncDisposableStack();
+    const dir = folder();
+    const version = (name: string, port: number): void => {
+      mkdirSync(join(dir, name));
+      writeFileSync(
+        join(dir, name, 'providers.yaml'),
+        `services: [{ name: web, instances: [{ host: a, port: ${port} }] }]`,
+      );
+      symlinkSync(name, join(dir, '..data.new'));
+      renameSync(join(dir, '..data.new'), join(dir, '..data'));
+    };
+    version('..1', 1);
+    symlinkSync('..data/providers.yaml', join(dir, 'providers.yaml'));
+    const registry = make(fileRegistry, { path: join(dir, 'providers.yaml'), poll: '20ms' }, scope);
+    const follower = new Follower(registry);
+    scope.defer(() => follower.stop());
+    await follower.until((services) => services.get('web')?.has('a:1') === true);
+    version('..2', 2);
+    await follower.until(
+      (services) => services.get('web')?.has('a:2') === true && services.get('web')?.size === 1,
+    );
+  });
+
+  it('keeps the format of the status file', async () => {
+    await using scope = new AsyncDisposableStack();
+    const dir = folder();
+    const harness = harnessIn(dir);
+    await harness.put('web', '10.0.0.1:80');
+    const registry = make(fileRegistry, harness.options, scope);
+    const entry = (await listOnce(registry)).get('web')?.get('10.0.0.1:80');
+    if (entry === undefined) throw new Error('not listed');
+    const instance = { ...entry, namespace: 'default', service: 'web', registry: 'reg', id: 'x' as never };
+    writeFileSync(
+      join(dir, 'providers.status.json'),
+      JSON.stringify({ version: 1, writer: '', mine: 'kept', instances: { 'default/gone/x:1': {} } }),
+    );
+    const desired = {
+      kind: 'health',
+      health: 'dead',
+      reason: 'connect-refused',
+      since: '2026-01-01T00:00:00.000Z',
+    } as const;
+    await registry.write?.([request(instance, desired)], new AbortController().signal);
+    expect(JSON.parse(await harness.bytes())).toEqual({
+      version: 1,
+      writer: 'sonde',
+      mine: 'kept',
+      instances: {
+        'default/web/10.0.0.1:80': {
+          health: 'dead',
+          reason: 'connect-refused',
+          since: '2026-01-01T00:00:00.000Z',
+          writer: 'sonde',
+          version: 1,
+          original: {},
+          seal: expect.stringMatching(/^[0-9a-f]{8}$/) as string,
+        },
+      },
+    });
+    expect(readdirSync(dir).sort()).toEqual(['providers.status.json', 'providers.yaml']);
+  });
+
+  it('sets a corrupt status file aside before it writes', async () => {
+    await using scope = new AsyncDisposableStack();
+    const dir = folder();
+    const harness = harnessIn(dir);
+    await harness.put('web', '10.0.0.1:80');
+    writeFileSync(join(dir, 'providers.status.json'), '{ "version": 1, "inst');
+    const registry = make(fileRegistry, harness.options, scope);
+    const entry = (await listOnce(registry)).get('web')?.get('10.0.0.1:80');
+    if (entry === undefined) throw new Error('not listed');
+    expect(entry.mark).toBeUndefined();
+    const instance = { ...entry, namespace: 'default', service: 'web', registry: 'reg', id: 'x' as never };
+    const desired = {
+      kind: 'health',
+      health: 'dead',
+      reason: 'slow',
+      since: '2026-01-01T00:00:00.000Z',
+    } as const;
+    await registry.write?.([request(instance, desired)], new AbortController().signal);
+    const aside = readdirSync(dir).find((name) => name.includes('.corrupt-'));
+    expect(readFileSync(join(dir, aside ?? 'none'), 'utf8')).toBe('{ "version": 1, "inst');
+  });
+
+  it.each([
+    ['services: [', /^1:\d+: /],
+    [
+      'services:\n  - name: a\n    instances:\n      - { host: h, port: 99999 }\n',
+      /^4:26: services\.0\.instances\.0\.port: /,
+    ],
+    ['services:\n  - name: a\n    instnces: []\n', /^2:5: .*instnces/],
+    ['services:\n  - { name: a }\n  - { name: a }\n', /^3:5: service default\/a stands at 2:5 already/],
+    [
+      'services:\n  - name: a\n    instances:\n      - { host: h, port: 1 }\n      - { host: h, port: 1 }\n',
+      /^5:9: instance h:1 of default\/a stands at 4:9/,
+    ],
+    ['', /^1:1: /],
+  ])('says where %j is wrong', (text, message) => {
+    expect(() => parseProviders(text)).toThrow(ProvidersError);
+    expect(() => parseProviders(text)).toThrow(message);
+  });
+
+  it('takes ids, namespaces, shared metadata and numbers as text', () => {
+    const text =
+      'services: [{ name: a, namespace: n, metadata: { z: 1 }, instances: [{ id: i, host: h, port: 1, metadata: { y: true } }] }]';
+    const [service] = parseProviders(text);
+    expect(service).toMatchObject({ namespace: 'n', name: 'a' });
+    expect(service?.instances.get('i')?.metadata).toEqual({ z: '1', y: 'true' });
+  });
+
+  it('never throws anything but its own error', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom(...'services: [{}],-\n "&*!|>'), maxLength: 80 }),
+        (text) => {
+          try {
+            parseProviders(text);
+          } catch (error) {
+            expect(error).toBeInstanceOf(ProvidersError);
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});

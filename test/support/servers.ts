@@ -1,0 +1,33 @@
+/** Real servers that tests need: a missing one skips with its reason, and fails where SONDE_REQUIRE_SERVERS names it. */
+
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { describe } from 'vitest';
+
+/** Path of the program, or undefined where the machine does not have it. */
+export function programPath(program: string): string | undefined {
+  for (const folder of [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']) {
+    const path = join(folder, program);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return undefined;
+}
+
+/** `describe` for tests that need the program of that server. */
+export function describeWith(server: string, program: string, title: string, tests: () => void): void {
+  if (programPath(program) !== undefined) {
+    describe(title, tests);
+    return;
+  }
+  const reason = `${server} is not on this machine (no program ${program})`;
+  const required = (process.env.SONDE_REQUIRE_SERVERS ?? '').split(',').map((name) => name.trim());
+  if (required.includes(server))
+    throw new Error(`${title}: ${reason}, and SONDE_REQUIRE_SERVERS asks for it`);
+  process.stderr.write(`skipped: ${title}: ${reason}\n`);
+  describe.skip(`${title} (${reason})`, tests);
+}
