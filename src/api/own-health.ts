@@ -4,7 +4,7 @@ import { type ApiResponse, json } from './message.ts';
 import { problem } from './problem.ts';
 import type { Route } from './router.ts';
 
-export interface Readiness {
+interface Readiness {
   readonly ready: boolean;
   /** What it waits for: names of registries, `configuration`. */
   readonly waitingFor: readonly string[];

@@ -3,7 +3,7 @@
 import type { ApiResponse } from './message.ts';
 import type { Query } from './query.ts';
 
-export interface Call {
+interface Call {
   /** What stood at the `:name`s of the path, decoded. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly query: Query;

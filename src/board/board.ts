@@ -31,8 +31,8 @@ export interface BoardDeps {
   readonly registries: readonly RegistryInfo[];
   /** Kind of the probe of a check. */
   readonly kindOf: (check: string) => string;
-  /** How far the prober doubts itself, 0 is perfect. */
-  readonly localHealth: () => number;
+  /** How far the prober doubts itself; 0, the default, is perfect. */
+  readonly localHealth?: () => number;
 }
 
 export interface RegistryInfo {
@@ -152,7 +152,7 @@ class ReportBoard implements Board {
       services: this.#services.size,
       targets: total,
       registries: this.#deps.registries.map((info) => this.#registryView(info)),
-      localHealth: this.#deps.localHealth(),
+      localHealth: this.#deps.localHealth?.() ?? 0,
       firstRound: { done, total },
     };
   }

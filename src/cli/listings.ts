@@ -10,7 +10,7 @@ import { parseIsoTime } from '../lib/iso-time.ts';
 import { healthCell } from './look.ts';
 import type { Cell, Column } from './table.ts';
 
-export interface ColumnOptions {
+interface ColumnOptions {
   /** `Clock.wall()`. */
   readonly now: number;
   readonly glyphs: boolean;

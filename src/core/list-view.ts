@@ -20,7 +20,7 @@ export interface ServiceView {
 }
 
 /** One check over all instances of a service. */
-export interface ServiceCheckView {
+interface ServiceCheckView {
   readonly name: string;
   readonly kind: string;
   readonly targets: number;

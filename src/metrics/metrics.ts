@@ -9,6 +9,7 @@ import type { InstanceSample } from '../core/sample.ts';
 import type { TargetId } from '../core/target.ts';
 import type { SummaryView } from '../core/view.ts';
 import { family, type MetricName } from './catalogue.ts';
+import { CONTENT_TYPE } from './exposition.ts';
 import { instancesText } from './instances.ts';
 import { ProbeSeries } from './probe-series.ts';
 import { RegistrySeries } from './registry-series.ts';
@@ -26,7 +27,7 @@ export interface MetricsDeps {
   readonly configuration: () => ConfigurationState;
 }
 
-export interface ConfigurationState {
+interface ConfigurationState {
   /** The last configuration read was applied. */
   readonly applied: boolean;
   /** `Clock.wall()` when one was last applied. */
@@ -36,6 +37,8 @@ export interface ConfigurationState {
 export interface Metrics {
   /** Never throws, never waits. */
   readonly take: Reporter;
+  /** Of both pages. */
+  readonly contentType: string;
   /** `/metrics` in pieces. */
   text(): AsyncIterable<string>;
   /** `/metrics/instances` in pieces. */
@@ -49,6 +52,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
 const LATENESS_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 class PrometheusMetrics implements Metrics {
+  readonly contentType = CONTENT_TYPE;
   readonly #deps: MetricsDeps;
   readonly #registry = new Registry();
   readonly #probes: ProbeSeries;

@@ -19,7 +19,6 @@ export class ApiBench {
     version: '1.2.3',
     registries: [{ name: 'local', kind: 'file', writeMode: 'apply' }],
     kindOf: () => 'tcp',
-    localHealth: () => 0,
   });
   readonly api: Api = createApi({
     board: this.board,

@@ -23,7 +23,6 @@ function setUp(): { board: Board; clock: ManualClock } {
     version: '1.2.3',
     registries: [{ name: 'local', kind: 'file', writeMode: 'apply' }],
     kindOf: (check) => (check === 'web' ? 'http' : 'tcp'),
-    localHealth: () => 0,
   });
   return { board, clock };
 }

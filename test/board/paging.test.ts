@@ -32,7 +32,6 @@ describe('paging through a board that changes', () => {
             version: '0',
             registries: [],
             kindOf: () => 'tcp',
-            localHealth: () => 0,
           });
           const present = new Map<string, Instance>();
           const always = new Set<string>();

@@ -125,6 +125,10 @@ describe('the catalogue', () => {
 });
 
 describe('/metrics', () => {
+  it('has the content type of format 0.0.4, without which Prometheus 3 refuses it', () => {
+    expect(new Bench().metrics.contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
+  });
+
   it('counts', async () => {
     const bench = new Bench();
     everything(bench);

@@ -1,6 +1,6 @@
 /** Reads Prometheus' text format strictly, as its own parser does: heads first, families in one piece, no series twice. */
 
-export interface ParsedSample {
+interface ParsedSample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
