@@ -11,6 +11,9 @@ import { type Limits, serve } from '../../src/api/serve.ts';
 import { systemClock as clock } from '../../src/app/system-clock.ts';
 import { ApiBench } from './bench.ts';
 
+/** The machine may be busy. */
+const PATIENT = { timeout: 10_000 };
+
 let scope: AsyncDisposableStack;
 let bench: ApiBench;
 let folder: string;
@@ -97,7 +100,7 @@ describe('the listener', () => {
     socket.write('GET /metrics/instances HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await new Promise((resolve) => socket.once('data', resolve));
     socket.pause();
-    await expect.poll(() => made, { interval: 50 }).toBeGreaterThan(0);
+    await expect.poll(() => made, PATIENT).toBeGreaterThan(0);
     let before = -1;
     while (before !== made) {
       before = made;
@@ -106,7 +109,7 @@ describe('the listener', () => {
     expect(made).toBeLessThan(900);
     expect(stopped).toBe(false);
     socket.destroy();
-    await expect.poll(() => stopped).toBe(true);
+    await expect.poll(() => stopped, PATIENT).toBe(true);
     expect(made).toBeLessThan(900);
   });
 
@@ -262,7 +265,7 @@ describe('a hostile client', () => {
     expect(await say(port, 'GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n')).toBe('');
     sockets[0]?.destroy();
     await expect
-      .poll(() => say(port, 'GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'))
+      .poll(() => say(port, 'GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'), PATIENT)
       .toContain('alive');
   });
 });
