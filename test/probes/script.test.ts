@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { scriptProbe } from '../../src/probes/script.ts';
+import { describeProbe } from '../contracts/probe.contract.ts';
+import { behaviours, tcp } from '../support/lab/servers.ts';
 import { instanceAt, issuesOf, makeProbe } from '../support/probe-bench.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
@@ -16,6 +18,30 @@ async function look(options: object, bench: Parameters<typeof makeProbe>[3] = {}
   await using scope = new AsyncDisposableStack();
   return await makeProbe(scriptProbe, options, scope, bench).look(AT);
 }
+
+// Speaks over /dev/tcp of bash: 2 when it cannot connect, 1 when the answer is another.
+const PING = `exec 3<>"/dev/tcp/$SONDE_HOST/$SONDE_PORT" || exit 2
+printf 'PING\\r\\n' >&3; IFS= read -r line <&3 && [ "$line" = $'PING\\r' ] || exit 1`;
+
+describeProbe(scriptProbe, {
+  options: { command: ['bash', '-c', PING] },
+  good: (scope) => tcp(scope, behaviours.echo),
+  answers: {
+    refuse: 'script-exit',
+    blackHole: 'script-timeout',
+    hang: 'script-timeout',
+    resetAtOnce: 'script-exit',
+    resetMidByte: 'script-exit',
+    byteASecond: 'script-timeout',
+    endlessBody: 'script-exit',
+    informationalFlood: 'script-exit',
+    garbage: 'script-exit',
+    halfClose: 'script-exit',
+  },
+  storm: 20,
+  closesByFin: 'bash knows no other way',
+  connectsNot: 'its program connects',
+});
 
 describe('script', () => {
   it.each([

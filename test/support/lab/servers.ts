@@ -1,6 +1,7 @@
 /** The laboratory: servers on loopback that are ill in one way each. All end with the scope. */
 
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 
@@ -14,7 +15,8 @@ export interface LabServer {
 }
 
 type Scope = AsyncDisposableStack;
-type Behaviour = (socket: Socket) => void;
+/** `reset` closes by RST, which TLS sockets cannot do themselves. */
+type Behaviour = (socket: Socket, reset: () => void) => void;
 
 async function listen(
   server: Server,
@@ -42,17 +44,29 @@ async function listen(
 }
 
 export function tcp(scope: Scope, behave: Behaviour, host?: string): Promise<LabServer> {
-  return listen(createServer(behave), scope, host);
+  const server = createServer((socket) => behave(socket, () => socket.resetAndDestroy()));
+  return listen(server, scope, host);
 }
 
 export function http(scope: Scope, answer: RequestListener, host?: string): Promise<LabServer> {
   return listen(createHttpServer(answer), scope, host);
 }
 
-export function tls(scope: Scope, options: TlsOptions, behave: Behaviour): Promise<LabServer> {
-  const server = createTlsServer(options, behave);
+export function https(scope: Scope, options: TlsOptions, answer: RequestListener): Promise<LabServer> {
+  const server = createHttpsServer(options, answer);
   server.on('tlsClientError', () => undefined);
   return listen(server, scope);
+}
+
+export async function tls(scope: Scope, options: TlsOptions, behave: Behaviour): Promise<LabServer> {
+  const server = createTlsServer(options, (socket) => {
+    const below = [...lab.open].find(({ remotePort }) => remotePort === socket.remotePort);
+    behave(socket, () => below?.resetAndDestroy());
+  });
+  server.on('tlsClientError', () => undefined);
+  server.on('secureConnection', (socket) => socket.on('error', () => undefined));
+  const lab = await listen(server, scope);
+  return lab;
 }
 
 /** Nobody listens there. */
@@ -91,13 +105,11 @@ export async function blackHole(scope: Scope): Promise<{ readonly host: string; 
 export const behaviours = {
   hang: (() => undefined) as Behaviour,
   echo: ((socket) => void socket.pipe(socket)) as Behaviour,
-  resetAtOnce: ((socket) => void socket.resetAndDestroy()) as Behaviour,
+  resetAtOnce: ((_socket, reset) => reset()) as Behaviour,
   /** Answers the head of a response and half of its body, then resets. */
-  resetMidByte: ((socket) => {
+  resetMidByte: ((socket, reset) => {
     socket.once('data', () =>
-      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf', () =>
-        setTimeout(() => socket.resetAndDestroy(), 20),
-      ),
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf', () => setTimeout(reset, 20)),
     );
   }) as Behaviour,
   byteASecond: ((socket) => {
