@@ -1,7 +1,16 @@
 /** THE list of probes, rules and registries. */
 
 import type { Catalogue } from '../core/catalogue.ts';
+import { httpProbe } from '../probes/http.ts';
+import { scriptProbe } from '../probes/script.ts';
+import { tcpProbe } from '../probes/tcp.ts';
+import { etcdRegistry } from '../registries/etcd/registry.ts';
+import { fileRegistry } from '../registries/file/registry.ts';
 import { consecutiveRule } from '../rules/consecutive.ts';
 import { successRateRule } from '../rules/success-rate.ts';
 
-export const builtins: Catalogue = { probes: [], rules: [successRateRule, consecutiveRule], registries: [] };
+export const builtins: Catalogue = {
+  probes: [tcpProbe, httpProbe, scriptProbe],
+  rules: [successRateRule, consecutiveRule],
+  registries: [fileRegistry, etcdRegistry],
+};

@@ -3,22 +3,26 @@
 import { setTimeout as sleepFor } from 'node:timers/promises';
 import type { Clock, Deadline } from '../core/clock.ts';
 
-/** Node's timers hold at most 2^31 - 1 ms; longer waits are cut to it. */
+/** Node's timers hold 0 to 2^31 - 1 ms; other waits are cut to that. */
 const LONGEST = 2 ** 31 - 1;
+
+function timerMs(ms: number): number {
+  return Math.max(0, Math.min(ms, LONGEST));
+}
 
 export const systemClock: Clock = {
   now: () => performance.timeOrigin + performance.now(),
   wall: () => Date.now(),
   async sleep(ms, signal) {
     try {
-      await sleepFor(Math.min(ms, LONGEST), undefined, { signal });
+      await sleepFor(timerMs(ms), undefined, { signal });
     } catch (error) {
       signal.throwIfAborted();
       throw error;
     }
   },
   after(ms, run) {
-    const timer = setTimeout(run, Math.min(ms, LONGEST));
+    const timer = setTimeout(run, timerMs(ms));
     return { [Symbol.dispose]: () => clearTimeout(timer) };
   },
   deadline: (ms, parent) => new SystemDeadline(ms, parent),

@@ -50,10 +50,10 @@ async function validate(
 
 async function load(file: string, { env }: Io): Promise<LoadResult> {
   const deps = { catalogue: builtins, env };
-  if (file !== '-') return await loadConfig(file, deps);
+  if (file !== '-') return loadConfig(file, deps);
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
-  return await loadText(nameOf(file), Buffer.concat(chunks).toString('utf8'), deps);
+  return loadText(nameOf(file), Buffer.concat(chunks).toString('utf8'), deps);
 }
 
 function nameOf(file = ''): string {

@@ -16,8 +16,8 @@ const HOST = '127.0.0.1';
 const FAILING = new Set([2, 5, 8]);
 const SLOW = 280;
 /** How long the mortal one lives, and stays dead. */
-const LIFE = 12_000;
-const DEATH = 10_000;
+const LIFE = 8_000;
+const DEATH = 8_000;
 
 /** Starts them all; they stop with the scope. */
 export async function startProviders(
