@@ -21,12 +21,10 @@ const bearer = z
   .strictObject({ token: z.string().optional(), tokenFile: filePath.optional() })
   .refine((given) => (given.token === undefined) !== (given.tokenFile === undefined), secretTwin('token'));
 
-export const authFields = z
-  .union([
-    z.strictObject({ basic, insecure: z.boolean().default(false) }),
-    z.strictObject({ bearer, insecure: z.boolean().default(false) }),
-  ])
-  .meta({ description: 'Credentials; sent only over verified TLS unless insecure is true' });
+export const authFields = z.union([
+  z.strictObject({ basic, insecure: z.boolean().default(false) }),
+  z.strictObject({ bearer, insecure: z.boolean().default(false) }),
+]);
 
 export type Auth = z.output<typeof authFields>;
 

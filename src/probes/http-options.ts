@@ -40,16 +40,24 @@ export const httpOptions = z
       .union([z.literal(true).transform(() => tlsFields.parse({})), tlsFields])
       .optional()
       .meta({ description: 'Speak HTTPS; true for the defaults' }),
-    method: z.string().regex(TOKEN, 'not an HTTP method').default('GET'),
+    method: z
+      .string()
+      .regex(TOKEN, 'not an HTTP method')
+      .default('GET')
+      .meta({ description: 'Request method' }),
     path: template.prefault('/').meta({ description: 'Path and query; templates are filled in' }),
-    host: template.optional().meta({ description: 'Host header; default address and port' }),
+    host: template
+      .optional()
+      .meta({ description: 'Host header; templates are filled in; default address and port' }),
     headers: z
       .record(z.string().regex(TOKEN, 'not a header name'), template)
       .default({})
       .meta({ description: 'Request headers; templates are filled in' }),
-    body: z.string().optional(),
-    auth: authFields.optional(),
-    expect: expectFields.prefault({}),
+    body: z.string().optional().meta({ description: 'Request body; no templates' }),
+    auth: authFields.optional().meta({
+      description: 'Credentials; sent only over verified TLS unless insecure is true',
+    }),
+    expect: expectFields.prefault({}).meta({ description: 'What the answer must be' }),
     redirects: z
       .number()
       .int()

@@ -18,13 +18,11 @@ const bytesFields = z
   .union([z.strictObject({ text: z.string().min(1) }), z.strictObject({ hex: hexField })])
   .transform((given) => ('hex' in given ? given.hex : Buffer.from(given.text)));
 
-const expectFields = z
-  .union([
-    z.strictObject({ text: z.string().min(1) }),
-    z.strictObject({ hex: hexField }),
-    z.strictObject({ regex: regexField }),
-  ])
-  .meta({ description: 'What the answer must contain: text, hex bytes, or an RE2 regular expression' });
+const expectFields = z.union([
+  z.strictObject({ text: z.string().min(1) }),
+  z.strictObject({ hex: hexField }),
+  z.strictObject({ regex: regexField }),
+]);
 
 const options = z.strictObject({
   address: addressField,
@@ -35,7 +33,9 @@ const options = z.strictObject({
     .optional()
     .meta({ description: 'Speak TLS; true for the defaults' }),
   send: bytesFields.optional().meta({ description: 'What to send once connected: text or hex' }),
-  expect: expectFields.optional(),
+  expect: expectFields.optional().meta({
+    description: 'What the answer must contain: text, hex bytes, or an RE2 regular expression',
+  }),
   close: closeField,
 });
 

@@ -6,7 +6,7 @@ import { systemClock } from '../../src/app/system-clock.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import { examine } from '../../src/engine/examine.ts';
 import { httpProbe } from '../../src/probes/http.ts';
-import { parseStatusRange } from '../../src/probes/status-set.ts';
+import { inStatusSet, parseStatusRange } from '../../src/probes/status-set.ts';
 import { describeProbe } from '../contracts/probe.contract.ts';
 import { certificates } from '../support/lab/certificates.ts';
 import { behaviours, blackHole, http, https, tcp, tls } from '../support/lab/servers.ts';
@@ -103,6 +103,31 @@ describe('http', () => {
       { kind: 'pass' },
     ],
     [
+      'a redirect that was to be followed and cannot be',
+      { path: '/loop', redirects: 3 },
+      { cause: 'status' },
+    ],
+    ['a status set of one', { expect: { status: '200' } }, { kind: 'pass' }],
+    [
+      'header by expression',
+      { expect: { headers: { 'x-version': { regex: '^[0-9]$' } } } },
+      { kind: 'pass' },
+    ],
+    [
+      'header contains',
+      { expect: { headers: { 'x-version': { contains: '8' } } } },
+      { cause: 'expectation' },
+    ],
+    ['a body of exactly maxBody', { maxBody: 4, expect: { body: { regex: '^fine$' } } }, { kind: 'pass' }],
+    ['no body at all', { method: 'HEAD', maxBody: 0 }, { kind: 'pass' }],
+    ['nothing of a body', { maxBody: 0 }, { kind: 'pass' }],
+    [
+      'a template without a value for the path',
+      { path: '/${instance.metadata.path}' },
+      { kind: 'skip', cause: 'plugin-error' },
+    ],
+    ['a template without a value for the host', { host: '${instance.metadata.host}' }, { kind: 'skip' }],
+    [
       'maxBody cuts',
       { path: '/json', maxBody: 5, expect: { body: { contains: 'odd' } } },
       { detail: 'body does not contain the expected text (only the beginning was read)' },
@@ -192,6 +217,47 @@ describe('http', () => {
     expect(issuesOf(httpProbe, { tls: { insecure: true }, auth: basic.auth })).toHaveLength(1);
   });
 
+  it('reads over what comes before the answer', async () => {
+    await using scope = new AsyncDisposableStack();
+    const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n';
+    const server = await tcp(scope, (socket) =>
+      socket.once('data', () => socket.end(`${hints}${hints}HTTP/1.1 204 No Content\r\n\r\n`)),
+    );
+    const outcome = await makeProbe(httpProbe, {}, scope).look(server);
+    expect(outcome).toMatchObject({ kind: 'pass', readings: { status: 204 } });
+  });
+
+  it('sends no credentials to who shows an expired certificate, and tells when it expired', async () => {
+    const lab = certificates();
+    await using scope = new AsyncDisposableStack();
+    let asked = 0;
+    const server = await https(scope, lab.expired, (_request, response) => {
+      asked++;
+      response.end('ok');
+    });
+    const auth = { bearer: { token: 'secret' } };
+    const look = (options: object) => makeProbe(httpProbe, options, scope).look(server);
+    expect(await look({ tls: { caFile: lab.ca }, auth })).toMatchObject({
+      cause: 'tls-expired',
+      readings: { certificateExpires: Date.UTC(2021, 0, 1) },
+    });
+    expect(await look({ tls: true, auth })).toMatchObject({ kind: 'fail' });
+    expect(asked).toBe(0);
+    const insecure = { tls: { insecure: true }, auth: { ...auth, insecure: true } };
+    expect(await look(insecure)).toMatchObject({ kind: 'pass' });
+  });
+
+  it('tells no secret, whatever goes wrong with it', async () => {
+    await using scope = new AsyncDisposableStack();
+    const server = await http(scope, (_request, response) => response.writeHead(401).end());
+    for (const token of ['s3cret', 's3cret\nX: y', 's3cret\u4e00']) {
+      const auth = { bearer: { token }, insecure: true };
+      const outcome = await makeProbe(httpProbe, { auth }, scope).look(server);
+      expect(outcome.kind).toBe(token === 's3cret' ? 'fail' : 'skip');
+      expect(JSON.stringify(outcome)).not.toContain('s3cret');
+    }
+  });
+
   it('never lets what a provider registered break out of its place', async () => {
     await using scope = new AsyncDisposableStack();
     const server = await http(scope, (_request, response) => response.end('ok'));
@@ -279,10 +345,34 @@ describe('http', () => {
     expect(issuesOf(httpProbe, { method: 'G ET' })[0]).toMatch(/^method/);
     expect(issuesOf(httpProbe, { headers: { authorization: 'x' } })[0]).toMatch(/credentials go under auth/);
     expect(issuesOf(httpProbe, { maxBody: '64 kB' })[0]).toMatch(/^maxBody/);
+    expect(issuesOf(httpProbe, { headers: { Connection: 'close' } })[0]).toMatch(/use the option connection/);
+    expect(issuesOf(httpProbe, { headers: { Host: 'x' } })[0]).toMatch(/use the option host/);
+    const both = { basic: { username: 'u', password: 'p', passwordFile: 'f' }, insecure: true };
+    expect(issuesOf(httpProbe, { auth: both })[0]).toMatch(/^auth/);
+    expect(issuesOf(httpProbe, { expect: { body: { regex: '(?<=a)b' } } })[0]).toMatch(/^expect\.body/);
   });
 });
 
 describe('status sets', () => {
+  it('hold what they say, and read any text or refuse it', () => {
+    const status = fc.integer({ min: 100, max: 599 });
+    fc.assert(
+      fc.property(status, status, status, (from, to, one) => {
+        const range = parseStatusRange(`${from}-${to}`);
+        expect(range === undefined).toBe(from > to);
+        if (range !== undefined) expect(inStatusSet([range], one)).toBe(one >= from && one <= to);
+        const hundred = parseStatusRange(`${Math.floor(one / 100)}xx`);
+        expect(hundred !== undefined && inStatusSet([hundred], one)).toBe(true);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom('1', '2', '9', 'x', '-', ' ') }), (text) => {
+        const range = parseStatusRange(text);
+        if (range !== undefined) expect(range.from).toBeLessThanOrEqual(range.to);
+      }),
+    );
+  });
+
   it.each([
     ['2xx', { from: 200, to: 299 }],
     ['404', { from: 404, to: 404 }],

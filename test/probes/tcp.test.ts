@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/app/system-clock.ts';
+import { createResolver } from '../../src/probes/resolve.ts';
 import { tcpProbe } from '../../src/probes/tcp.ts';
 import { describeProbe } from '../contracts/probe.contract.ts';
 import { certificates } from '../support/lab/certificates.ts';
@@ -104,6 +106,37 @@ describe('tcp', () => {
     ).toMatchObject({ kind: 'pass' });
   });
 
+  it('tells when a certificate expired, and why one was refused', async () => {
+    const lab = certificates();
+    await using scope = new AsyncDisposableStack();
+    const look = async (pair: 'expired' | 'wrongName') => {
+      const server = await tls(scope, lab[pair], behaviours.hang);
+      return makeProbe(tcpProbe, { tls: { caFile: lab.ca } }, scope).look(server);
+    };
+    expect(await look('expired')).toMatchObject({
+      detail: 'tls: certificate refused: CERT_HAS_EXPIRED',
+      readings: { certificateExpires: Date.UTC(2021, 0, 1) },
+    });
+    expect(await look('wrongName')).toMatchObject({
+      detail: 'tls: certificate refused: ERR_TLS_CERT_ALTNAME_INVALID',
+    });
+  });
+
+  it('trusts nobody it was not told to', async () => {
+    const lab = certificates();
+    await using scope = new AsyncDisposableStack();
+    const server = await tls(scope, lab.good, behaviours.hang);
+    expect(await makeProbe(tcpProbe, { tls: true }, scope).look(server)).toMatchObject({
+      cause: 'tls-handshake',
+    });
+    const missing = await makeProbe(tcpProbe, { tls: { caFile: '/nowhere/ca.pem' } }, scope).look(server);
+    expect(missing).toMatchObject({ kind: 'skip', cause: 'plugin-error' });
+    const noKey = { tls: { caFile: lab.ca, certFile: lab.client.certFile, keyFile: lab.good.keyFile } };
+    expect(await makeProbe(tcpProbe, noKey, scope).look(server)).toMatchObject({ kind: 'skip' });
+    const nameless = { tls: { caFile: lab.ca, serverName: '${instance.metadata.name}' } };
+    expect(await makeProbe(tcpProbe, nameless, scope).look(server)).toMatchObject({ kind: 'skip' });
+  });
+
   it('checks the name it is told and shows its own certificate', async () => {
     const lab = certificates();
     await using scope = new AsyncDisposableStack();
@@ -144,6 +177,42 @@ describe('tcp', () => {
     expect(await makeProbe(tcpProbe, { family: 'ipv4' }, scope).look(server)).toMatchObject({ kind: 'pass' });
   });
 
+  it('reaches by name a server that has only IPv6, where that is preferred', async () => {
+    await using scope = new AsyncDisposableStack();
+    const { port } = await tcp(scope, behaviours.hang, '::1');
+    const resolve = createResolver({
+      clock: systemClock,
+      networks: new Map(),
+      lookup: () =>
+        Promise.resolve([
+          { address: '127.0.0.1', family: 4 },
+          { address: '::1', family: 6 },
+        ]),
+    });
+    const look = (family: string) =>
+      makeProbe(tcpProbe, { family }, scope, { deps: { resolve } }).look({ host: 'dual.test', port });
+    expect(await look('ipv6')).toMatchObject({
+      kind: 'pass',
+      readings: { phases: { dns: expect.any(Number) } },
+    });
+    expect(await look('ipv4')).toMatchObject({ cause: 'connect-refused' });
+    expect(await look('any')).toMatchObject({ cause: 'connect-refused' });
+  });
+
+  it('does not burn its processor on an answer in tiny pieces', async () => {
+    await using scope = new AsyncDisposableStack();
+    const pieces = await tcp(scope, (socket) => {
+      socket.setNoDelay(true);
+      const pump = (): void => {
+        for (let i = 0; i < 50 && !socket.destroyed; i++) socket.write('a');
+        if (!socket.destroyed) setImmediate(pump);
+      };
+      pump();
+    });
+    const { look } = makeProbe(tcpProbe, { expect: { regex: '(a*)*b' } }, scope, { timeout: 10_000 });
+    expect(await look(pieces)).toMatchObject({ cause: 'expectation' });
+  });
+
   it('connects to the port its template names', async () => {
     await using scope = new AsyncDisposableStack();
     const server = await tcp(scope, behaviours.hang);
@@ -174,5 +243,7 @@ describe('tcp', () => {
     expect(issuesOf(tcpProbe, { send: { hex: '0' } })[0]).toMatch(/^send/);
     expect(issuesOf(tcpProbe, { port: '${instance.prot}' })[0]).toMatch(/^port: .*unknown/);
     expect(issuesOf(tcpProbe, { prot: 1 })[0]).toContain('prot');
+    expect(issuesOf(tcpProbe, { port: 'http' })).toEqual(['port: not a port']);
+    expect(issuesOf(tcpProbe, { port: 70_000 })[0]).toMatch(/^port/);
   });
 });
