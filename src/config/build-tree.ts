@@ -123,8 +123,10 @@ export class TreeBuilder {
   }
 
   #fill(node: Scalar, span: Span): ScalarNode {
-    const { value } = node;
-    if (typeof value !== 'string') return scalar(span, isPlainValue(value) ? value : String(value));
+    const { value, tag } = node;
+    // Told by the parser: mostly an exclusion without quotes.
+    if (tag !== undefined && !tag.startsWith('tag:yaml.org,2002:')) return broken(span);
+    if (typeof value !== 'string') return scalar(span, isPlainValue(value) ? value : (node.source ?? ''));
     if (!value.includes('$')) return scalar(span, value);
     try {
       const { text, references, missing } = fillReferences(parseReferences(value), this.#sources);
@@ -136,7 +138,7 @@ export class TreeBuilder {
           hint: kind === 'env' ? 'set it, or give a default as in ${env:NAME:-default}' : undefined,
         });
       if (missing.length > 0) return broken(span);
-      const typed = references.length > 0 && node.type === 'PLAIN' && node.tag === undefined;
+      const typed = references.length > 0 && node.type === 'PLAIN' && tag === undefined;
       return { ...scalar(span, typed ? typedScalar(text) : text), references };
     } catch (error) {
       if (!(error instanceof InterpolationError)) throw error;

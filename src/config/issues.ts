@@ -2,13 +2,13 @@
 
 import type { z } from 'zod';
 import { nearest } from '../lib/edit-distance.ts';
-import { DURATION_NEEDS_UNIT } from '../options/fields.ts';
+import { DURATION_FAULTS, SHARE_FAULTS } from '../options/fields.ts';
 import { type Issue, issueOf, knownKeysOf, NO_MESSAGE } from './decode.ts';
 import { type Finding, type Findings, usesOf } from './findings.ts';
 import type { ProblemCode } from './problem.ts';
 import { givesAway, isHidden } from './secret.ts';
 import { type Located, locate, type Node, type Path, scalarsOf } from './tree.ts';
-import { expected, listed, outOfRange, received, suggestDuration, suggestShare } from './wording.ts';
+import { expected, listed, outOfRange, quoted, received, suggestDuration, suggestShare } from './wording.ts';
 
 export interface Where {
   readonly findings: Findings;
@@ -81,7 +81,7 @@ function report(issue: Issue, found: Described, located: Located, { findings }: 
   const leaking = givesAway(`${found.message} ${found.hint ?? ''}`, node, issue.path);
   const finding: Finding = {
     code: found.code,
-    message: (leaking ? 'not a value that is allowed here' : found.message) + from,
+    message: (leaking ? NOT_ALLOWED : found.message) + from,
     // A map or list is long: its key says as well which one.
     at: found.at === 'key' || (node !== undefined && node.kind !== 'scalar') ? handle : span,
     notes: usesOf(located),
@@ -103,44 +103,38 @@ function described(issue: Issue, located: Located): Described {
     const nothing = { code: 'SND1005', message: `\`${key}\` has no value`, at: 'key' } as const;
     return { ...nothing, hint: 'give it one, or take the key away' };
   }
-  if (own === DURATION_NEEDS_UNIT || (zod?.code === 'invalid_format' && own?.startsWith('not a duration')))
-    return { code: 'SND1007', message: own ?? '', hint: suggestDuration(value) };
-  if (own?.includes('percentage')) return { code: 'SND1006', message: own, hint: suggestShare(value) };
-  switch (zod?.code) {
-    case 'invalid_type': {
-      const wanted = expected(zod.expected);
-      const message = own ?? `must be ${wanted}, not ${received(node)}`;
-      const quote = zod.expected === 'string' && (typeof value === 'number' || typeof value === 'boolean');
-      return { code: 'SND1005', message, hint: quote ? `put it in quotes: "${String(value)}"` : undefined };
-    }
-    case 'invalid_value': {
-      const values = zod.values.map(String);
-      const close = typeof value === 'string' ? nearest(value, values) : undefined;
-      const message = own ?? `must be ${values.length > 1 ? 'one of ' : ''}${values.join(', ')}`;
-      return {
-        code: 'SND1006',
-        message,
-        hint: close === undefined ? undefined : `did you mean \`${close}\`?`,
-      };
-    }
-    case 'too_small':
-    case 'too_big':
-      return { code: 'SND1006', message: own ?? outOfRange(zod) };
-    case 'invalid_format':
-      return { code: 'SND1006', message: own ?? 'not written as it must be' };
-    case 'custom':
-      return { code: customCode(zod), message: own ?? 'not a value that is allowed here' };
-    default:
-      return {
-        code: zod === undefined ? 'SND1009' : 'SND1006',
-        message: own ?? 'not a value that is allowed here',
-      };
+  if (own !== undefined && Object.values<string>(DURATION_FAULTS).includes(own))
+    return { code: 'SND1007', message: own, hint: suggestDuration(value) };
+  if (own !== undefined && Object.values<string>(SHARE_FAULTS).includes(own))
+    return { code: 'SND1006', message: own, hint: suggestShare(value) };
+  if (zod?.code === 'invalid_type') {
+    const message = own ?? `must be ${expected(zod.expected)}, not ${received(node)}`;
+    return { code: 'SND1005', message, hint: zod.expected === 'string' ? quoted(value) : undefined };
   }
+  if (zod?.code === 'invalid_value') {
+    const values = zod.values.map(String);
+    const close = typeof value === 'string' ? nearest(value, values) : undefined;
+    const message = own ?? `must be ${values.length > 1 ? 'one of ' : ''}${values.join(', ')}`;
+    return { code: 'SND1006', message, hint: close === undefined ? undefined : `did you mean \`${close}\`?` };
+  }
+  if (zod?.code === 'too_small' || zod?.code === 'too_big')
+    return { code: 'SND1006', message: own ?? outOfRange(zod) };
+  if (zod?.code === 'invalid_union') {
+    const texts = zod.errors.some((list) =>
+      list.some((one) => 'expected' in one && one.expected === 'string'),
+    );
+    return { code: 'SND1005', message: own ?? NOT_ALLOWED, hint: texts ? quoted(value) : undefined };
+  }
+  if (zod?.code === 'custom') return { code: customCode(zod), message: own ?? NOT_ALLOWED };
+  // A plugin's own library says what it says; what it is about is not known.
+  return { code: zod === undefined ? 'SND1009' : 'SND1006', message: own ?? NOT_ALLOWED };
 }
 
+const NOT_ALLOWED = 'not a value that is allowed here';
+
 function customCode({ params }: z.core.$ZodIssueCustom): ProblemCode {
-  if (params?.network === true) return 'SND2008';
-  return params?.range === true ? 'SND1006' : 'SND1009';
+  if (params?.about === 'network') return 'SND2008';
+  return params?.about === 'value' ? 'SND1006' : 'SND1009';
 }
 
 /** Tells the issues of the alternative that was meant, as far as that can be seen. */

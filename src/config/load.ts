@@ -147,7 +147,7 @@ async function withPlugins(
   );
   for (const { index, code, message } of problems) {
     const at = paths[index]?.node.span ?? { start: 0, end: 0 };
-    findings.add({ code, message: `the plugin ${message}`, at });
+    findings.add({ code, message, at });
   }
   return catalogue;
 }

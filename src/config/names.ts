@@ -69,7 +69,12 @@ export function tellMatch(holder: Node, registries: readonly KnownRegistry[], fi
       findings.add({ code: 'SND3001', message: `\`${shownText(node)}\` matches no registry`, at });
     else {
       const hint = suggestion(node, names);
-      findings.add({ code: 'SND2003', message: `there is no registry \`${shownText(node)}\``, at, hint });
+      findings.add({
+        code: 'SND2003',
+        message: `there is no registry \`${shownText(node).replace(/^!/, '')}\``,
+        at,
+        hint,
+      });
     }
   }
 }

@@ -65,25 +65,28 @@ export function buildTree({ source, document }: ParsedText, sources: Sources): P
   return { source, findings, root, shown: () => source.masked(literalSecrets(root, source.text)) };
 }
 
-/** One mistake often makes the parser stumble several times. */
+/** One mistake often makes the parser stumble several times, and over whatever comes after it. */
 function firstOfEachLine(faults: readonly YAMLError[], source: Source): readonly YAMLError[] {
   const lines = new Set<number>();
   return [...faults]
     .sort((a, b) => a.pos[0] - b.pos[0])
-    .filter(({ pos: [start] }) => {
+    .filter(({ code, pos: [start] }, index) => {
+      if (index > 0 && code === 'UNEXPECTED_TOKEN') return false;
       const { line } = source.place({ start, end: start }).start;
       return !lines.has(line) && lines.add(line);
     });
 }
 
+/** Where the parser's own words do not fit what is done here. */
+const MESSAGES: { readonly [C in YAMLError['code']]?: string } = {
+  MULTIPLE_DOCS: 'a second document begins here',
+  NON_STRING_KEY: 'a key must be a text',
+};
+
 function findingOf({ code, message, pos: [start, end] }: YAMLError, text: string): Finding {
   const at = { start, end };
-  return {
-    code: 'SND1001',
-    message: `${message[0]?.toLowerCase() ?? ''}${message.slice(1)}`,
-    at,
-    hint: hintFor(code, start, text),
-  };
+  const own = MESSAGES[code] ?? `${message[0]?.toLowerCase() ?? ''}${message.slice(1)}`;
+  return { code: 'SND1001', message: own, at, hint: hintFor(code, start, text) };
 }
 
 function hintFor(code: YAMLError['code'], start: number, text: string): string | undefined {

@@ -38,12 +38,7 @@ export async function loadPlugins(
       catalogue = extended(catalogue, listsOf(module));
     } catch (error) {
       const code = error instanceof ShapeError ? error.code : 'SND1201';
-      const message = error instanceof Error ? error.message : String(error);
-      problems.push({
-        index,
-        code,
-        message: code === 'SND1201' ? `cannot be loaded: ${firstLine(message)}` : message,
-      });
+      problems.push({ index, code, message: code === 'SND1201' ? whyNotLoaded(error) : messageOf(error) });
     }
   }
   return { catalogue, problems };
@@ -61,7 +56,7 @@ type Lists = { readonly [L in ListName]: Catalogue[L] };
 
 function listsOf(module: unknown): Lists {
   if (LISTS.every((list) => field(module, list) === undefined))
-    throw new ShapeError('SND1202', 'exports none of the lists probes, rules and registries');
+    throw new ShapeError('SND1202', 'the plugin exports none of the lists probes, rules and registries');
   return {
     probes: plugins(module, 'probes') as readonly ProbePlugin[],
     rules: plugins(module, 'rules') as readonly RulePlugin[],
@@ -71,10 +66,11 @@ function listsOf(module: unknown): Lists {
 
 function plugins(module: unknown, list: ListName): readonly unknown[] {
   const value = field(module, list) ?? [];
-  if (!Array.isArray(value)) throw new ShapeError('SND1202', `its export ${list} is no list`);
+  if (!Array.isArray(value)) throw new ShapeError('SND1202', `the plugin's export ${list} is no list`);
   for (const [index, plugin] of value.entries()) {
     const wrong = wrongWith(plugin, list);
-    if (wrong !== undefined) throw new ShapeError('SND1202', `${list}[${index}]: ${wrong}`);
+    if (wrong !== undefined)
+      throw new ShapeError('SND1202', `the plugin's ${list}[${index}] is none: ${wrong}`);
   }
   return value;
 }
@@ -98,7 +94,11 @@ function extended(catalogue: Catalogue, lists: Lists): Catalogue {
   for (const list of LISTS) {
     const taken = new Set(catalogue[list].map(({ name }) => name));
     for (const { name } of lists[list]) {
-      if (taken.has(name)) throw new ShapeError('SND1203', `${list}: the name ${name} is taken`);
+      if (taken.has(name))
+        throw new ShapeError(
+          'SND1203',
+          `the plugin brings ${name} under ${list}, and there is one of that name`,
+        );
       taken.add(name);
     }
   }
@@ -114,6 +114,15 @@ function field(value: unknown, key: string): unknown {
   return holds ? (value as Readonly<Record<string, unknown>>)[key] : undefined;
 }
 
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? '';
+function whyNotLoaded(error: unknown): string {
+  // Node names the module and the importer, with absolute paths: only what is not plain is worth telling.
+  const missing = field(error, 'code') === 'ERR_MODULE_NOT_FOUND' && !messageOf(error).includes("package '");
+  const reason = missing
+    ? 'it, or a module it imports, does not exist'
+    : (messageOf(error).split('\n', 1)[0] ?? '');
+  return `the plugin cannot be loaded: ${reason}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,9 @@ import { z } from 'zod';
 import { duration, filePath, network, share } from '../options/fields.ts';
 import { parseListen } from './listen.ts';
 
+/** What is wrong is the value itself, whatever stands beside it. */
+const VALUE = { about: 'value' };
+
 const name = z
   .string()
   .regex(
@@ -16,7 +19,11 @@ const listen = z
   .transform((text, context) => {
     const parsed = parseListen(text);
     if (parsed !== undefined) return parsed;
-    context.addIssue({ code: 'custom', message: 'not an address to listen at: write host:port' });
+    context.addIssue({
+      code: 'custom',
+      message: 'not an address to listen at: write host:port',
+      params: VALUE,
+    });
     return z.NEVER;
   })
   .meta({ description: 'host:port', examples: ['127.0.0.1:9810', '[::1]:9810'] });
@@ -29,7 +36,7 @@ function span(least: number, description: string) {
   return duration
     .refine((ms) => ms >= least && ms <= 7 * DAY, {
       error: least === 0 ? 'at most 7d' : `at least ${least}ms and at most 7d`,
-      params: { range: true },
+      params: VALUE,
     })
     .meta({ description, examples: ['500ms', '5s', '1m30s'] });
 }

@@ -24,7 +24,7 @@ export function givesAway(message: string, node: Node | undefined, path: Path): 
   for (const found of scalarsOf(node, path)) {
     if (!isHidden(found.node, found.path)) continue;
     const value = String(found.node.value);
-    if (value.length < TELLING && value !== '' && message.includes(value)) return true;
+    if (value.length < TELLING && message.split(/[^\p{L}\p{N}]+/u).includes(value)) return true;
     for (let i = 0; i + TELLING <= value.length; i++)
       if (message.includes(value.slice(i, i + TELLING))) return true;
   }

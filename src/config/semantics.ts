@@ -34,7 +34,8 @@ export function tellContradictions(root: Node, rules: ReadonlySet<string>, findi
   if (registries.length < itemsOf(childOf(root, 'registries')).length) return;
   for (const holder of [...checks, ...policies]) tellMatch(holder, registries, findings);
   for (const policy of policies) tellLaxity(policy, registries, findings);
-  tellIdle(root, checks, registries, findings);
+  // Where something is wrong it is mostly for that reason.
+  if (!findings.failed) tellIdle(root, checks, registries, findings);
 }
 
 function tellListeners(server: Node | undefined, findings: Findings): void {

@@ -24,6 +24,7 @@ export function received(node: Node | undefined): string {
   if (node === undefined) return 'absent';
   if (node.kind !== 'scalar') return node.kind === 'map' ? 'a map' : 'a list';
   if (node.value === null) return 'nothing';
+  if (typeof node.value === 'number' && !Number.isInteger(node.value)) return 'a fraction';
   return typeof node.value === 'boolean' ? String(node.value) : (TYPES[typeof node.value] ?? 'a value');
 }
 
@@ -36,6 +37,12 @@ export function outOfRange(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueToo
   if (origin === 'array') return bound === 1 ? 'must not be empty' : `must have at ${side} ${bound} items`;
   if (inclusive) return `must be at ${side} ${bound}`;
   return `must be ${issue.code === 'too_small' ? 'more' : 'less'} than ${bound}`;
+}
+
+/** A text that reads as something else without quotes. */
+export function quoted(value: unknown): string | undefined {
+  const other = typeof value === 'number' || typeof value === 'boolean';
+  return other ? `put it in quotes: "${value}"` : undefined;
 }
 
 const MOST_LISTED = 8;
