@@ -16,6 +16,10 @@ export interface ApiDeps extends OwnHealthDeps, AccessRules {
   readonly log: Log;
   /** Looks at all targets of the instance at once; false if there is no such instance. */
   readonly probeNow: (id: string) => boolean;
+  /** Writes over what contests the instance; false if there is no such instance. */
+  readonly overwrite: (id: string) => boolean;
+  /** Lets through what the brake of the registry holds now; false if there is no such registry. */
+  readonly releaseGuard: (registry: string) => boolean;
 }
 
 /** Never throws: a mistake of ours is logged and answered with 500. */
@@ -26,13 +30,13 @@ export function createApi(deps: ApiDeps): Api {
     ...ownHealthRoutes(deps),
     ...serviceHealthRoutes(deps.board),
     ...listRoutes(deps.board),
-    {
-      method: 'POST',
-      path: '/v1/instances/:id/probe',
-      telemetry: false,
-      answer: ({ query, parameters: { id = '' } }) =>
-        query.refusal() ?? (deps.probeNow(id) ? json(202, { id }) : noInstance(id)),
-    },
+    change('/v1/instances/:id/probe', (id) => (deps.probeNow(id) ? json(202, { id }) : noInstance(id))),
+    change('/v1/instances/:id/overwrite', (id) => (deps.overwrite(id) ? json(202, { id }) : noInstance(id))),
+    change('/v1/registries/:id/release-guard', (name) =>
+      deps.releaseGuard(name)
+        ? json(202, { registry: name })
+        : problem('not-found', `There is no registry ${JSON.stringify(name)}.`),
+    ),
   ];
   const telemetry = routes.filter((route) => route.telemetry);
   return (request) => {
@@ -44,6 +48,16 @@ export function createApi(deps: ApiDeps): Api {
       });
       return problem('internal-error', 'The log of the server says more.');
     }
+  };
+}
+
+/** A route that changes state: never on the telemetry listener, and only for who may. */
+function change(path: string, answer: (id: string) => ApiResponse): Route {
+  return {
+    method: 'POST',
+    path,
+    telemetry: false,
+    answer: ({ query, parameters: { id = '' } }) => query.refusal() ?? answer(id),
   };
 }
 

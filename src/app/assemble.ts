@@ -115,6 +115,8 @@ export function assemble(config: Config, deps: AppDeps): App {
       instanceMetrics: () => metrics.instancesText(),
       metricsContentType: metrics.contentType,
       probeNow: (id) => pipeline.probeNow(id),
+      overwrite: (id) => pipeline.overwrite(id),
+      releaseGuard: (registry) => pipeline.releaseGuard(registry),
     });
     const { listen: main, telemetry, socket } = config.server;
     const doors: readonly (readonly [Door, Address | undefined])[] = [

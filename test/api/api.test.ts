@@ -239,3 +239,15 @@ describe('a mistake of ours', () => {
     ]);
   });
 });
+
+describe('what operators may say', () => {
+  it.each([
+    ['/v1/instances/x/overwrite', 404],
+    ['/v1/registries/local/release-guard', 202],
+    ['/v1/registries/other/release-guard', 404],
+  ])('%s', (target, status) => {
+    const bench = new ApiBench();
+    expect(bench.post(target, {}, 'socket').status).toBe(status);
+    expect(bench.post(target, { host: '127.0.0.1' }).status).toBe(401);
+  });
+});

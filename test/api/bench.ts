@@ -34,6 +34,8 @@ export class ApiBench {
       this.probed.push(id);
       return this.board.instance(id) !== undefined;
     },
+    overwrite: (id) => this.board.instance(id) !== undefined,
+    releaseGuard: (registry) => registry === 'local',
   });
 
   ask(target: string, request: Partial<ApiRequest> = {}): Answer {
