@@ -213,6 +213,15 @@ describe('script', () => {
     expect(await second).toMatchObject({ kind: 'skip', cause: 'prober-limit' });
   });
 
+  it('starts relative paths at the folder of the configuration', async () => {
+    const dir = tempDir(folders);
+    writeFileSync(join(dir, 'check'), '#!/bin/sh\npwd\n', { mode: 0o755 });
+    expect(await look({ command: ['./check'] }, { deps: { baseDir: dir } })).toMatchObject({
+      kind: 'pass',
+      detail: dir,
+    });
+  });
+
   it('does not blame the instance for a script that is missing or not executable', async () => {
     expect(await look({ command: ['/nowhere/check'] })).toMatchObject({
       kind: 'skip',
