@@ -106,6 +106,8 @@ function withReferences(value: unknown, key = ''): unknown {
   const schema: Json = {};
   for (const [name, one] of Object.entries(value)) schema[name] = withReferences(one, name);
   const { type, pattern } = schema;
+  // A reference is no URI.
+  if (typeof schema.format === 'string') delete schema.format;
   if (Array.isArray(schema.enum)) {
     const { description, default: otherwise, ...choice } = schema;
     const said = {

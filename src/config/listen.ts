@@ -2,9 +2,11 @@
 
 import type { Listen } from './config.ts';
 
+export const LISTEN_PATTERN = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/]+)):([0-9]{1,5})$/;
+
 /** `127.0.0.1:9810`, `[::1]:9810`, `localhost:0`; undefined where the text is none. */
 export function parseListen(text: string): Listen | undefined {
-  const [, six, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/]+)):([0-9]{1,5})$/.exec(text) ?? [];
+  const [, six, plain, digits] = LISTEN_PATTERN.exec(text) ?? [];
   const host = six ?? plain;
   const port = Number(digits);
   return host !== undefined && port <= 65_535 ? { host, port } : undefined;

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { duration, filePath, network, share } from '../options/fields.ts';
-import { parseListen } from './listen.ts';
+import { LISTEN_PATTERN, parseListen } from './listen.ts';
 
 /** What is wrong is the value itself, whatever stands beside it. */
 const VALUE = { about: 'value' };
@@ -14,16 +14,15 @@ const name = z
     'a name is up to 100 letters, digits and . _ -, a letter or digit first',
   );
 
+const NO_ADDRESS = 'not an address to listen at: write host:port';
+
 const listen = z
   .string()
+  .regex(LISTEN_PATTERN, NO_ADDRESS)
   .transform((text, context) => {
     const parsed = parseListen(text);
     if (parsed !== undefined) return parsed;
-    context.addIssue({
-      code: 'custom',
-      message: 'not an address to listen at: write host:port',
-      params: VALUE,
-    });
+    context.addIssue({ code: 'custom', message: NO_ADDRESS, params: VALUE });
     return z.NEVER;
   })
   .meta({ description: 'host:port', examples: ['127.0.0.1:9810', '[::1]:9810'] });

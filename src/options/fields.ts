@@ -32,12 +32,6 @@ export const share = z
     examples: ['84%'],
   });
 
-/** A port, or a template that becomes one: `${instance.metadata.managementPort:-${instance.port}}`. */
-export const port = z
-  .union([z.number().int().min(1).max(65_535), z.string().min(1)])
-  .transform((value) => String(value))
-  .meta({ description: 'Port, or a template that becomes one', examples: [8081] });
-
 /** Path of a file; relative paths start at the folder of the configuration file. */
 export const filePath = z
   .string()

@@ -1,0 +1,84 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createProgram } from '../../src/cli/program.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { FakeIo } from './fake-io.ts';
+
+const scope = new DisposableStack();
+afterAll(() => scope.dispose());
+const dir = tempDir(scope);
+
+const HEAD = 'version: 1\nregistries:\n  - { name: local, kind: file, path: ./p.yaml }\n';
+const good = file('good.yaml', `${HEAD}checks:\n  - { name: web, probe: { kind: http } }\n`);
+const bad = file('bad.yaml', `${HEAD}checks:\n  - { name: web, probe: { kind: htpp } }\n`);
+const doubtful = file('doubtful.yaml', HEAD);
+
+function file(name: string, text: string): string {
+  const path = join(dir, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+async function run(...words: readonly string[]) {
+  const io = new FakeIo();
+  await createProgram(io).parseAsync(words, { from: 'user' });
+  return { code: io.exitCode ?? 0, out: io.out.text, err: io.err.text };
+}
+
+describe('sonde validate', () => {
+  it('says that a file is valid', async () => {
+    expect(await run('validate', good)).toEqual({ code: 0, out: `${good}: valid\n`, err: '' });
+  });
+
+  it('shows what is wrong and exits with 1', async () => {
+    const { code, out } = await run('validate', good, bad);
+    expect(code).toBe(1);
+    expect(out).toContain('error[SND1008]: unknown kind `htpp`');
+    expect(out).toContain('= help: did you mean `http`?');
+    expect(out).toMatch(/good\.yaml: valid\n.*bad\.yaml: 1 error\n$/);
+  });
+
+  it('exits with 3 on warnings if it is strict', async () => {
+    expect(await run('validate', doubtful)).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/: valid, 1 warning\n$/),
+    });
+    expect(await run('validate', '--strict', doubtful)).toMatchObject({ code: 3 });
+    expect(await run('validate', '--strict', good)).toMatchObject({ code: 0 });
+    expect(await run('validate', '--strict', doubtful, bad)).toMatchObject({ code: 1 });
+  });
+
+  it('answers in other formats, with nothing else beside', async () => {
+    const { code, out } = await run('validate', '--format', 'json', bad);
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({
+      problems: [{ code: 'SND1008', file: bad, start: { line: 5, col: 33 } }],
+    });
+    expect((await run('validate', '--format', 'concise', bad)).out).toBe(
+      `${bad}:5:33: error SND1008: unknown kind \`htpp\` (did you mean \`http\`?)\n`,
+    );
+    expect((await run('validate', '--format', 'concise', good)).out).toBe('');
+    expect((await run('validate', '--format', 'github', bad)).out).toMatch(/^::error file=/);
+  });
+
+  it('takes a file that is not there for an invalid one', async () => {
+    const { code, out } = await run('validate', join(dir, 'none.yaml'));
+    expect(code).toBe(1);
+    expect(out).toContain('error[SND1010]: cannot be read: there is no such file');
+  });
+
+  it('refuses words that it does not know', async () => {
+    await expect(run('validate')).rejects.toThrow("missing required argument 'file'");
+    await expect(run('validate', '--format', 'xml', good)).rejects.toThrow('Allowed choices are text');
+    await expect(run('validate', '-', '-')).rejects.toThrow('standard input can be read once');
+  });
+});
+
+describe('sonde config schema', () => {
+  it('prints the JSON Schema', async () => {
+    const { code, out } = await run('config', 'schema');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ $schema: 'http://json-schema.org/draft-07/schema#' });
+  });
+});
