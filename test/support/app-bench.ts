@@ -1,0 +1,118 @@
+/** The whole application over a registry and probes in memory, on the manual clock. */
+
+import { type App, assemble } from '../../src/app/assemble.ts';
+import type { Config } from '../../src/config/config.ts';
+import type { Instance } from '../../src/core/instance.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
+import type { OptionsSchema } from '../../src/core/plugin.ts';
+import type { Report } from '../../src/core/report.ts';
+import { successRateRule } from '../../src/rules/success-rate.ts';
+import type { FakeRegistry } from './fake-registry.ts';
+import { ManualClock } from './manual-clock.ts';
+import { QuietLog } from './quiet-log.ts';
+
+const ANY: OptionsSchema<unknown> = {
+  '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) },
+};
+
+export interface AppBenchOptions {
+  readonly registry: FakeRegistry;
+  /** What a look at the instance finds. */
+  readonly look: (instance: Instance, clock: ManualClock) => Outcome;
+  readonly clock?: ManualClock;
+  readonly config?: Partial<Config>;
+  readonly rule?: object;
+}
+
+export class AppBench {
+  readonly clock: ManualClock;
+  readonly log = new QuietLog();
+  readonly reports: Report[] = [];
+  readonly app: App;
+  looks = 0;
+  readonly #stop = new AbortController();
+  #done: Promise<void> | undefined;
+
+  constructor(options: AppBenchOptions) {
+    const clock = options.clock ?? new ManualClock();
+    this.clock = clock;
+    const decoded = successRateRule.options['~standard'].validate(options.rule ?? {});
+    if (decoded instanceof Promise || decoded.issues !== undefined) throw new Error('wrong options');
+    const config: Config = {
+      server: { listen: { host: '127.0.0.1', port: 0 } },
+      registries: [
+        {
+          name: 'fake',
+          kind: 'fake',
+          options: {},
+          write: { mode: 'apply', writer: 'sonde', maxPerSecond: 50, perInstanceEvery: 10_000 },
+          networks: { deny: [] },
+          guard: { allowance: 0.05, freezeAbove: 0.6 },
+        },
+      ],
+      checks: [
+        {
+          name: 'web',
+          match: {},
+          probe: { kind: 'fake', options: {} },
+          ruleName: 'standard',
+          rule: { kind: 'success-rate', options: decoded.value },
+          interval: 5_000,
+          edgeInterval: 5_000,
+          deadInterval: 5_000,
+          timeout: 2_000,
+          connectTimeout: 500,
+          startPeriod: 0,
+        },
+      ],
+      policies: [],
+      engine: { concurrency: 512, perHost: 512, scripts: 4 },
+      positions: new Map(),
+      baseDir: '/',
+      files: [],
+      ...options.config,
+    };
+    this.app = assemble(config, {
+      catalogue: {
+        registries: [
+          {
+            name: 'fake',
+            summary: 'in memory',
+            options: ANY,
+            capabilities: { writes: true, incarnations: true },
+            create: () => options.registry,
+          },
+        ],
+        probes: [
+          {
+            name: 'fake',
+            summary: 'as told',
+            options: ANY,
+            create: () => ({
+              run: (instance) => {
+                this.looks++;
+                return Promise.resolve(options.look(instance, clock));
+              },
+            }),
+          },
+        ],
+        rules: [successRateRule],
+      },
+      clock,
+      log: this.log,
+      env: {},
+      random: () => 0.5,
+      tap: (report) => this.reports.push(report),
+    });
+  }
+
+  start(): void {
+    this.#done = this.app.run(this.#stop.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('the scenario is over'));
+    await this.#done;
+    await this.app[Symbol.asyncDispose]();
+  }
+}
