@@ -98,6 +98,29 @@ export function describeProbe<O>(plugin: ProbePlugin<O>, contract: ProbeContract
       await expect.poll(left).toEqual({});
     });
 
+    it('leaves nothing at whatever moment it is aborted', async () => {
+      await using scope = new AsyncDisposableStack();
+      const serve = contract.serve ?? tcp;
+      const servers = [
+        await contract.good(scope),
+        ...(await Promise.all(Object.values(behaviours).map((behave) => serve(scope, behave)))),
+      ];
+      const left = servers.map(({ port }) => watchSocketsTo(port, HELD_STATES));
+      const clock = new CountingClock();
+      const { probe } = make(scope, { clock });
+      const step = contract.connectsNot === undefined ? 0.5 : 10;
+      const looks = servers.flatMap((server) =>
+        Array.from({ length: 30 / step }, async (_, index) => {
+          using deadline = systemClock.deadline(index * step, NEVER);
+          return await probe.run(instanceAt(server), deadline.signal);
+        }),
+      );
+      const kinds = new Set((await Promise.all(looks)).map(({ kind }) => kind));
+      expect(kinds).toContain('fail');
+      await expect.poll(() => left.map((grown) => grown()), { timeout: 5_000 }).toEqual(left.map(() => ({})));
+      await expect.poll(() => clock.pending, { timeout: 5_000 }).toBe(0);
+    });
+
     it('does not pass when it was aborted before it began', async () => {
       await using scope = new AsyncDisposableStack();
       const server = await contract.good(scope);
