@@ -20,7 +20,7 @@ interface Address {
 }
 
 /** The system's resolver, so that hosts file, search domains and nsswitch hold as for every other program. */
-export type Lookup = (host: string) => Promise<readonly Address[]>;
+type Lookup = (host: string) => Promise<readonly Address[]>;
 
 export interface ResolverDeps {
   readonly clock: Clock;

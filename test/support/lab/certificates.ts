@@ -16,7 +16,7 @@ export interface Certificates {
   readonly client: KeyPair;
 }
 
-export interface KeyPair {
+interface KeyPair {
   readonly certFile: string;
   readonly keyFile: string;
   readonly cert: string;
