@@ -38,24 +38,20 @@ export type LoadResult =
 
 /** Reads the file of this name, relative to the working directory. An unreadable file is a problem like any other. */
 export async function loadConfig(file: string, deps: LoadDeps): Promise<LoadResult> {
-  const read = deps.readFile ?? readText;
-  try {
-    return await loadText(file, await read(resolve(file)), deps);
-  } catch (error) {
-    if (!isSystemError(error)) throw error;
-    const start = { line: 1, col: 1 };
-    const message = `cannot be read: ${reasonOf(error)}`;
-    const problem = {
-      code: 'SND1010',
-      severity: 'error',
-      message,
-      file,
-      start,
-      end: start,
-      notes: [],
-    } as const;
-    return { ok: false, problems: [problem], texts: new Map() };
-  }
+  const text = await contentOf(resolve(file), deps);
+  if ('text' in text) return loadText(file, text.text, deps);
+  const start = { line: 1, col: 1 };
+  const message = `cannot be read: ${text.error}`;
+  const problem = {
+    code: 'SND1010',
+    severity: 'error',
+    message,
+    file,
+    start,
+    end: start,
+    notes: [],
+  } as const;
+  return { ok: false, problems: [problem], texts: new Map() };
 }
 
 /** The same for a text at hand; relative paths start at the folder of `file`. */
@@ -114,22 +110,29 @@ function shownTexts(parsed: Parsed): ShownTexts {
 async function sourcesOf(
   parsed: ParsedText,
   baseDir: string,
-  { env, readFile: read = readText }: LoadDeps,
+  deps: LoadDeps,
 ): Promise<{ readonly sources: Sources; readonly paths: readonly string[] }> {
-  const contents = new Map<string, ReturnType<Sources['file']>>();
+  const contents = new Map<string, Content>();
   const paths: string[] = [];
   for (const path of referencedFiles(parsed)) {
     const absolute = resolve(baseDir, path);
+    const content = await contentOf(absolute, deps);
     paths.push(absolute);
-    try {
-      contents.set(path, { text: (await read(absolute)).replace(/\r?\n$/, '') });
-    } catch (error) {
-      if (!isSystemError(error)) throw error;
-      contents.set(path, { error: reasonOf(error) });
-    }
+    contents.set(path, 'text' in content ? { text: content.text.replace(/\r?\n$/, '') } : content);
   }
   const file: Sources['file'] = (path) => contents.get(path) ?? { error: 'it was not read' };
-  return { sources: { env, file }, paths };
+  return { sources: { env: deps.env, file }, paths };
+}
+
+type Content = ReturnType<Sources['file']>;
+
+async function contentOf(path: string, { readFile: read = readText }: LoadDeps): Promise<Content> {
+  try {
+    return { text: await read(path) };
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    return { error: REASONS[error.code ?? ''] ?? error.message };
+  }
 }
 
 async function withPlugins(
@@ -173,7 +176,3 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of its path is no folder',
 };
-
-function reasonOf({ code = '', message }: NodeJS.ErrnoException): string {
-  return REASONS[code] ?? message;
-}

@@ -11,7 +11,7 @@ import type { ProblemCode } from './problem.ts';
 const LISTS = ['probes', 'rules', 'registries'] as const;
 type ListName = (typeof LISTS)[number];
 
-export interface PluginProblem {
+interface PluginProblem {
   /** Of the path in `paths`. */
   readonly index: number;
   readonly code: ProblemCode;
@@ -34,7 +34,7 @@ export async function loadPlugins(
   const problems: PluginProblem[] = [];
   for (const [index, path] of paths.entries()) {
     try {
-      const module: unknown = await import(pathToFileURL(resolve(baseDir, path)).href);
+      const module: unknown = await import(`${pathToFileURL(resolve(baseDir, path)).href}`);
       catalogue = extended(catalogue, listsOf(module));
     } catch (error) {
       const code = error instanceof ShapeError ? error.code : 'SND1201';

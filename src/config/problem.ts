@@ -37,7 +37,7 @@ export const PROBLEM_CODES = {
 export type ProblemCode = keyof typeof PROBLEM_CODES;
 
 /** Both count from 1; columns are UTF-16 code units, as editors count them. */
-export interface Position {
+interface Position {
   readonly line: number;
   readonly col: number;
 }

@@ -12,7 +12,7 @@ import {
   tellRule,
 } from './names.ts';
 import { tellTimes, timesOf } from './times.ts';
-import { childOf, entryOf, itemsOf, type Node, textOf } from './tree.ts';
+import { childOf, entryOf, itemsOf, type Node, shownText, textOf } from './tree.ts';
 
 /** `rules` are the names of all rules that there are. */
 export function tellContradictions(root: Node, rules: ReadonlySet<string>, findings: Findings): void {
@@ -77,7 +77,7 @@ function tellLaxity(policy: Node, registries: readonly KnownRegistry[], findings
   if (matched.some((one) => one.laxity < 0 || one.laxity >= laxity)) return;
   findings.add({
     code: 'SND2009',
-    message: `write mode ${text} is laxer than that of ${matched.map(({ name }) => `\`${name}\``).join(', ')}`,
+    message: `write mode ${shownText(mode)} is laxer than that of ${matched.map(({ name }) => `\`${name}\``).join(', ')}`,
     at: mode.span,
     notes: matched.map(({ name, node, own }) =>
       own === undefined

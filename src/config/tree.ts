@@ -19,7 +19,7 @@ export interface MapNode extends Placed {
   readonly entries: ReadonlyMap<string, Entry>;
 }
 
-export interface ListNode extends Placed {
+interface ListNode extends Placed {
   readonly kind: 'list';
   readonly items: readonly Node[];
 }
