@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createProgram } from '../../src/cli/program.ts';
@@ -66,6 +67,17 @@ describe('sonde validate', () => {
     const { code, out } = await run('validate', join(dir, 'none.yaml'));
     expect(code).toBe(1);
     expect(out).toContain('error[SND1010]: cannot be read: there is no such file');
+  });
+
+  it('reads standard input', () => {
+    const sonde = join(import.meta.dirname, '../../bin/sonde.js');
+    const words = [sonde, 'validate', '--format', 'concise', '-'];
+    const { stdout, status } = spawnSync(process.execPath, words, {
+      input: readFileSync(bad),
+      encoding: 'utf8',
+    });
+    expect(stdout).toBe('<stdin>:5:33: error SND1008: unknown kind `htpp` (did you mean `http`?)\n');
+    expect(status).toBe(1);
   });
 
   it('refuses words that it does not know', async () => {
