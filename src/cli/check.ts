@@ -56,7 +56,7 @@ const EXAMPLES = `
 Examples:
   sonde check tcp 127.0.0.1:6379
   sonde check http http://127.0.0.1:8080/healthz --set expect.body.contains=ok
-  sonde check script ./check.sh --set exitCodes=docker
+  sonde check script --set exitCodes=docker -- ./check.sh --fast
   sonde check -c probes.yaml web-shop
 `;
 
