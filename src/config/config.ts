@@ -24,7 +24,7 @@ export interface Listen {
   readonly port: number;
 }
 
-export interface ServerConfig {
+interface ServerConfig {
   /** Everything; default 127.0.0.1:9810. */
   readonly listen: Listen;
   /** Read-only listener for probes and scrapes. */
@@ -42,7 +42,7 @@ export interface RegistryConfig extends Use {
   readonly guard: RegistryGuardConfig;
 }
 
-export interface WriteConfig {
+interface WriteConfig {
   readonly mode: WriteMode;
   /** Name in the mark; default `sonde`. */
   readonly writer: string;
@@ -53,14 +53,14 @@ export interface WriteConfig {
 }
 
 /** CIDR networks; deny wins. Link-local and metadata addresses are denied unless allowed here. */
-export interface NetworksConfig {
+interface NetworksConfig {
   /** Undefined: all but the refused by default. */
   readonly allow?: readonly string[];
   readonly deny: readonly string[];
 }
 
 /** The brake per registry (DESIGN, Guard). */
-export interface RegistryGuardConfig {
+interface RegistryGuardConfig {
   /** Share of the registry's instances that may be written dead within 60 s at once (3 always may); default 5 %. */
   readonly allowance: number;
   /** Above this share nothing more is written dead; default 60 %. */
@@ -75,7 +75,7 @@ export interface PolicyConfig {
   readonly mode?: WriteMode;
 }
 
-export interface EngineConfig {
+interface EngineConfig {
   /** Looks in flight at once; default 512. */
   readonly concurrency: number;
   /** Looks in flight at one host; default 8. */

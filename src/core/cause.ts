@@ -10,7 +10,7 @@ export const NOT_REACHED_CAUSES = [
 ] as const;
 
 /** The target was reached and did not serve well: evidence for sub-healthy. */
-export const REACHED_CAUSES = [
+const REACHED_CAUSES = [
   'tls-handshake',
   'tls-expired',
   'request-timeout',
@@ -48,8 +48,8 @@ export const HEALTH_REASONS = [
   'no-evidence',
 ] as const;
 
-export type NotReachedCause = (typeof NOT_REACHED_CAUSES)[number];
-export type ReachedCause = (typeof REACHED_CAUSES)[number];
+type NotReachedCause = (typeof NOT_REACHED_CAUSES)[number];
+type ReachedCause = (typeof REACHED_CAUSES)[number];
 export type FailureCause = NotReachedCause | ReachedCause;
 export type OwnCause = (typeof OWN_CAUSES)[number];
 export type Cause = FailureCause | OwnCause;

@@ -9,5 +9,5 @@ export type Health = (typeof HEALTHS)[number];
 export type WritableHealth = Exclude<Health, 'unknown'>;
 
 /** Beside the health: no fresh outcome; a write is held back by the guard; paused by an operator. */
-export const FLAGS = ['stale', 'held', 'paused'] as const;
+const FLAGS = ['stale', 'held', 'paused'] as const;
 export type Flag = (typeof FLAGS)[number];

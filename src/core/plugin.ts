@@ -12,7 +12,7 @@ export interface OptionsSchema<O> {
   };
 }
 
-export type SchemaResult<O> =
+type SchemaResult<O> =
   | { readonly value: O; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] };
 

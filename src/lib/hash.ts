@@ -1,7 +1,7 @@
 /** Stateless 64-bit hashes of text, for ids and phases: spread well, not secret. */
 
 /** MurmurHash3's 32-bit finaliser (Appleby, public domain): every input bit reaches every output bit. */
-export function mix32(value: number): number {
+function mix32(value: number): number {
   let h = value | 0;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

@@ -3,7 +3,7 @@
 import type { InstanceId } from '../core/instance.ts';
 
 /** Why a write waits; the label of sonde_held_instances. */
-export const HOLDS = ['max-unavailable', 'mass-change', 'frozen'] as const;
+const HOLDS = ['max-unavailable', 'mass-change', 'frozen'] as const;
 export type Hold = (typeof HOLDS)[number];
 
 /** An instance that is dead and not yet written so. */

@@ -38,7 +38,7 @@ export interface InstanceRecord {
 }
 
 /** Where the write-back of an instance stands. */
-export interface WriteState {
+interface WriteState {
   desired: Desired | null;
   /** `Clock.now()` since when that is desired. */
   since: number;

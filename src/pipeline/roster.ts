@@ -63,7 +63,7 @@ function toInstance(registry: string, service: ServiceName, entry: Entry): Insta
   };
 }
 
-export function diff(before: Members, after: Members): RosterChange {
+function diff(before: Members, after: Members): RosterChange {
   const added: Instance[] = [];
   const changed: Instance[] = [];
   for (const [id, instance] of after) {

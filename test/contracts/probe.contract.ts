@@ -13,7 +13,7 @@ import { ALL_STATES, HELD_STATES, watchSocketsTo } from '../support/lab/sockets.
 import { instanceAt, makeProbe, type Place } from '../support/probe-bench.ts';
 
 /** `refuse` and `blackHole` are not reached; the others accept and then behave badly. */
-export type Illness = Exclude<keyof typeof behaviours, 'echo'> | 'refuse' | 'blackHole';
+type Illness = Exclude<keyof typeof behaviours, 'echo'> | 'refuse' | 'blackHole';
 
 /** Where an illness shows in one of two ways, by what the kernel tells first, both are named. */
 type Answer = Cause | 'pass';

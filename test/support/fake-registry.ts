@@ -1,6 +1,6 @@
 /** A registry in memory for faults that a real one won't produce on demand: it fails, hangs, loses and refuses as told. */
 
-import type { Entry, InstanceId } from '../../src/core/instance.ts';
+import type { Entry } from '../../src/core/instance.ts';
 import type { Mark } from '../../src/core/mark.ts';
 import type { Receipt, Registry, RegistryError, WriteRequest } from '../../src/core/registry.ts';
 import type { Snapshot } from '../../src/core/snapshot.ts';
@@ -140,8 +140,4 @@ export class FakeRegistry implements Registry {
       signal.addEventListener('abort', done, { once: true });
     });
   }
-}
-
-export function idOf(instance: { readonly id: InstanceId }): string {
-  return instance.id;
 }
