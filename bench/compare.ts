@@ -68,7 +68,7 @@ async function measure(checker: Checker, setting: Setting, server: TargetServer)
   const [before, cpuBefore] = [await server.counts(), cpuMs(pid)];
   await sleep(MEASURED);
   const [after, cpuAfter] = [await server.counts(), cpuMs(pid)];
-  // nginx counts our own question for the counts: one connection or one request.
+  // Our own question for the counts is one request; what else opens connections on this machine should be idle.
   const count =
     setting.mode === 'tcp' ? after.connections - before.connections : after.requests - before.requests - 1;
   return { checks: count, microseconds: ((cpuAfter - cpuBefore) * 1_000) / count };
