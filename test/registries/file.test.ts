@@ -180,8 +180,14 @@ describe('file', () => {
       'services:\n  - name: a\n    instances:\n      - { host: h, port: 99999 }\n',
       /^4:26: services\.0\.instances\.0\.port: /,
     ],
-    ['services:\n  - name: a\n    instnces: []\n', /^2:5: .*instnces/],
-    ['services:\n  - { name: a }\n  - { name: a }\n', /^3:5: service default\/a stands at 2:5 already/],
+    ['services:\n  - name: a\n    instances: []\n    instnces: []\n', /^2:5: .*instnces/],
+    ['services:\n', /^1:10: services: must be a list; write \[\]/],
+    ['services:\n  - name: web\n', /^2:5: services\.0\.instances: must be a list/],
+    ['services:\n  - { name: a/b, instances: [] }\n', /^2:13: services\.0\.name: must not contain a slash/],
+    [
+      'services:\n  - { name: a, instances: [] }\n  - { name: a, instances: [] }\n',
+      /^3:5: service default\/a stands at 2:5 already/,
+    ],
     [
       'services:\n  - name: a\n    instances:\n      - { host: h, port: 1 }\n      - { host: h, port: 1 }\n',
       /^5:9: instance h:1 of default\/a stands at 4:9/,

@@ -1,30 +1,21 @@
-/** Speaks to etcd's JSON gateway: every call with a deadline of ours, the next endpoint when one fails, a new token in time. */
+/** What sonde asks of etcd: listings, comparisons with writes, and a watch, through its JSON gateway. */
 
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { Pool } from 'undici';
 import type { z } from 'zod';
-import type { Clock } from '../../core/clock.ts';
-import { RegistryError } from '../../core/registry.ts';
+import { RegistryError, type RegistryErrorCode } from '../../core/registry.ts';
+import { type ConnectionDeps, Connections } from './connections.ts';
 import type { EtcdOptions } from './options.ts';
+import { Session } from './session.ts';
 import {
-  authResponse,
   base64,
-  failureOf,
+  cancellationOf,
+  codeOf,
+  decodeText,
   type KeyValue,
   prefixEnd,
   rangeResponse,
   txnResponse,
-  type WatchLine,
   watchLine,
 } from './wire.ts';
-
-export interface ApiDeps {
-  readonly name: string;
-  readonly clock: Clock;
-  readonly scope: AsyncDisposableStack;
-  readonly baseDir: string;
-}
 
 /** Keys asked for at once. */
 const PAGE = 1_000;
@@ -35,100 +26,114 @@ export interface Listing {
   readonly revision: string;
 }
 
-export class EtcdApi {
-  readonly #options: EtcdOptions;
-  readonly #deps: ApiDeps;
-  #pools: readonly Pool[] | undefined;
-  #current = 0;
-  #token: string | undefined;
+/** What stands below a prefix, in short. */
+export interface Glance {
+  readonly keys: number;
+  /** Some key was changed after the revision that was asked about. */
+  readonly newer: boolean;
+}
 
-  constructor(options: EtcdOptions, deps: ApiDeps) {
-    this.#options = options;
+export interface Change {
+  readonly deleted: boolean;
+  /** Without a value where deleted. */
+  readonly kv: KeyValue;
+}
+
+/** The watch cannot go on from its revision: a listing must come first. */
+export const COMPACTED = 'compacted';
+
+export class EtcdApi {
+  readonly #deps: ConnectionDeps;
+  readonly #connections: Connections;
+  readonly #session: Session;
+
+  constructor(options: EtcdOptions, deps: ConnectionDeps) {
     this.#deps = deps;
-    deps.scope.defer(async () => {
-      await Promise.all((this.#pools ?? []).map((pool) => pool.destroy()));
-    });
+    this.#connections = new Connections(options, deps);
+    this.#session = new Session(options, deps, this.#connections);
   }
 
-  /** All keys below the prefix, page by page at one revision. */
-  async list(prefix: string, signal: AbortSignal): Promise<Listing> {
+  /** All keys below the prefix, page by page at one revision: that one, or the present. */
+  async list(prefix: string, at: string | undefined, signal: AbortSignal): Promise<Listing> {
     const kvs: KeyValue[] = [];
-    let revision: string | undefined;
-    let from = base64(prefix);
+    let revision = at;
+    let from = prefix;
     for (;;) {
       const request = {
-        key: from,
+        key: base64(from),
         range_end: prefixEnd(prefix),
         limit: PAGE,
         ...(revision === undefined ? {} : { revision }),
       };
       const page = await this.#call('/v3/kv/range', request, rangeResponse, signal);
       revision ??= page.header.revision;
-      kvs.push(...page.kvs);
+      for (const kv of page.kvs) kvs.push(kv);
       const last = page.kvs.at(-1);
       if (!page.more || last === undefined) return { kvs, revision };
       // The next key in byte order.
-      from = base64(`${last.key}\0`);
+      from = `${last.key}\0`;
     }
   }
 
-  /** How many keys there are below the prefix; also a sign of life. */
-  async count(prefix: string, signal: AbortSignal): Promise<number> {
-    const request = { key: base64(prefix), range_end: prefixEnd(prefix), count_only: true };
-    return Number((await this.#call('/v3/kv/range', request, rangeResponse, signal)).count);
+  /** How many keys there are below the prefix and whether one is newer than that revision; also a sign of life. */
+  async glance(prefix: string, revision: bigint, signal: AbortSignal): Promise<Glance> {
+    const request = {
+      key: base64(prefix),
+      range_end: prefixEnd(prefix),
+      keys_only: true,
+      limit: 1,
+      min_mod_revision: String(revision + 1n),
+    };
+    // The count knows nothing of the limits (tried on 3.4.23).
+    const { count, kvs } = await this.#call('/v3/kv/range', request, rangeResponse, signal);
+    return { keys: Number(count), newer: kvs.length > 0 };
   }
 
   async get(key: string, signal: AbortSignal): Promise<KeyValue | undefined> {
     return (await this.#call('/v3/kv/range', { key: base64(key) }, rangeResponse, signal)).kvs[0];
   }
 
-  /** Carries out the operations if all comparisons hold; tells whether they did. */
-  async txn(
-    compare: readonly Compare[],
-    success: readonly Operation[],
+  /** Carries out the operation if all comparisons hold; tells whether they did. */
+  async txn(compare: readonly Compare[], operation: Operation, signal: AbortSignal): Promise<boolean> {
+    const request = { compare, success: [operation] };
+    return (await this.#call('/v3/kv/txn', request, txnResponse, signal)).succeeded;
+  }
+
+  /**
+   * Changes below the prefix from that revision on, together as they arrived; ends after `COMPACTED`. A cancelled watch
+   * leaves its stream open and silent, so its last line must be read.
+   */
+  async *watch(
+    prefix: string,
+    from: bigint,
     signal: AbortSignal,
-  ): Promise<boolean> {
-    return (await this.#call('/v3/kv/txn', { compare, success }, txnResponse, signal)).succeeded;
-  }
-
-  /** Changes below the prefix from that revision on, line by line; ends with an error or when aborted. */
-  async *watch(prefix: string, fromRevision: string, signal: AbortSignal): AsyncGenerator<WatchLine> {
-    const body = JSON.stringify({
-      create_request: { key: base64(prefix), range_end: prefixEnd(prefix), start_revision: fromRevision },
-    });
-    const pool = await this.#pool();
-    const response = await this.#guarded('/v3/watch', () =>
-      pool.request({
-        method: 'POST',
-        path: '/v3/watch',
-        headers: this.#headers(),
-        body,
-        signal,
-        // A quiet stream is no failure; that the server lives is asked by other calls.
-        headersTimeout: this.#options.timeout,
-        bodyTimeout: 0,
-      }),
-    );
-    if (response.statusCode !== 200)
-      throw this.#refusal('/v3/watch', response.statusCode, await response.body.text());
-    let rest = '';
-    try {
-      for await (const chunk of response.body as AsyncIterable<Buffer>) {
-        const lines = (rest + chunk.toString('utf8')).split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) if (line !== '') yield this.#decode('/v3/watch', watchLine, line);
+  ): AsyncGenerator<readonly Change[] | typeof COMPACTED> {
+    const path = '/v3/watch';
+    const create = { key: base64(prefix), range_end: prefixEnd(prefix), start_revision: String(from) };
+    const body = JSON.stringify({ create_request: create });
+    for (let login = 0; ; login++) {
+      const token = await this.#session.token(signal);
+      let refused: RegistryError | undefined;
+      for await (const text of this.#connections.lines({ path, body, token }, signal)) {
+        const line = this.#decode(path, watchLine, text);
+        if ('error' in line)
+          refused = this.#error(codeOf(line.error.grpc_code, line.error.message), path, line.error.message);
+        else if (line.result.compact_revision !== '0') {
+          yield COMPACTED;
+          return;
+        } else if (line.result.canceled) {
+          const { code, message } = cancellationOf(line.result.cancel_reason);
+          refused = this.#error(code, path, message);
+        } else if (line.result.events.length > 0) {
+          yield line.result.events.map(({ type, kv }) => ({ deleted: type === 'DELETE', kv }));
+        }
+        if (refused !== undefined) break;
       }
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof RegistryError) throw error;
-      throw this.#unreachable('/v3/watch', error);
+      if (refused === undefined) return;
+      // The token may have expired since it was made; a new one is tried once.
+      if (refused.code !== 'unauthorised' || token === undefined || login > 0) throw refused;
+      await this.#session.forget(token);
     }
-    throw this.#unreachable('/v3/watch', new Error('the stream ended'));
-  }
-
-  /** The next call logs in again. */
-  forgetToken(): void {
-    this.#token = undefined;
   }
 
   async #call<T extends z.ZodType>(
@@ -137,132 +142,27 @@ export class EtcdApi {
     schema: T,
     signal: AbortSignal,
   ): Promise<z.output<T>> {
-    let failed: RegistryError | undefined;
-    for (let attempt = 0; attempt < Math.max(2, this.#options.endpoints.length); attempt++) {
-      try {
-        await this.#login(signal);
-        return await this.#once(path, request, schema, signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!(error instanceof RegistryError)) throw error;
-        failed = error;
-        if (error.code === 'unauthorised' && this.#token !== undefined) this.forgetToken();
-        else if (error.code === 'unreachable' && this.#options.endpoints.length > 1) this.#current++;
-        else throw error;
-      }
-    }
-    throw failed ?? new RegistryError('unreachable', `registry ${this.#deps.name}: no endpoint`);
-  }
-
-  async #once<T extends z.ZodType>(
-    path: string,
-    request: object,
-    schema: T,
-    signal: AbortSignal,
-  ): Promise<z.output<T>> {
-    using deadline = this.#deps.clock.deadline(this.#options.timeout, signal);
-    const pool = await this.#pool();
-    const { statusCode, text } = await this.#guarded(path, async () => {
-      const { statusCode, body } = await pool.request({
-        method: 'POST',
-        path,
-        headers: this.#headers(),
-        body: JSON.stringify(request),
-        signal: deadline.signal,
-      });
-      return { statusCode, text: await body.text() };
-    });
-    if (statusCode !== 200) throw this.#refusal(path, statusCode, text);
-    return this.#decode(path, schema, text);
-  }
-
-  async #login(signal: AbortSignal): Promise<void> {
-    const { username, password, passwordFile } = this.#options;
-    if (username === undefined || this.#token !== undefined) return;
-    const secret = password ?? (await this.#read(passwordFile)) ?? '';
-    const request = { name: username, password: secret.replace(/[\r\n]+$/, '') };
+    const body = JSON.stringify(request);
+    const token = await this.#session.token(signal);
     try {
-      this.#token = (await this.#once('/v3/auth/authenticate', request, authResponse, signal)).token;
+      return this.#decode(path, schema, await this.#connections.ask({ path, body, token }, signal));
     } catch (error) {
-      if (!(error instanceof RegistryError) || error.code !== 'protocol') throw error;
-      // etcd answers a wrong password with "invalid argument".
-      throw new RegistryError('unauthorised', error.message, { cause: error });
+      if (!(error instanceof RegistryError) || error.code !== 'unauthorised' || token === undefined)
+        throw error;
     }
-  }
-
-  #headers(): Record<string, string> {
-    const headers = { 'content-type': 'application/json' };
-    return this.#token === undefined ? headers : { ...headers, authorization: this.#token };
-  }
-
-  async #pool(): Promise<Pool> {
-    this.#pools ??= await this.#connectAll();
-    const pool = this.#pools[this.#current % this.#pools.length];
-    if (pool === undefined)
-      throw new RegistryError('unreachable', `registry ${this.#deps.name}: no endpoint`);
-    return pool;
-  }
-
-  async #connectAll(): Promise<readonly Pool[]> {
-    const { tls, endpoints, timeout } = this.#options;
-    const [ca, cert, key] = await Promise.all(
-      [tls.caFile, tls.certFile, tls.keyFile].map((file) => this.#read(file)),
-    );
-    const connect = {
-      timeout,
-      rejectUnauthorized: !tls.insecure,
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-    };
-    // A watch keeps its connection for itself.
-    return endpoints.map((origin) => new Pool(origin, { connections: 16, connect }));
-  }
-
-  async #read(file: string | undefined): Promise<string | undefined> {
-    if (file === undefined) return undefined;
-    try {
-      return await readFile(resolve(this.#deps.baseDir, file), 'utf8');
-    } catch (error) {
-      throw new RegistryError('unauthorised', `registry ${this.#deps.name}: cannot read ${file}`, {
-        cause: error,
-      });
-    }
-  }
-
-  async #guarded<T>(path: string, call: () => Promise<T>): Promise<T> {
-    try {
-      return await call();
-    } catch (error) {
-      throw error instanceof RegistryError ? error : this.#unreachable(path, error);
-    }
-  }
-
-  #unreachable(path: string, error: unknown): RegistryError {
-    const endpoint = this.#options.endpoints[this.#current % this.#options.endpoints.length] ?? '';
-    const what = error instanceof Error ? error.message : String(error);
-    return new RegistryError('unreachable', `registry ${this.#deps.name}: ${endpoint}${path}: ${what}`, {
-      cause: error,
-    });
-  }
-
-  #refusal(path: string, status: number, body: string): RegistryError {
-    const { code, message } = failureOf(status, body);
-    return new RegistryError(code, `registry ${this.#deps.name}: ${path}: ${message}`);
+    await this.#session.forget(token);
+    const renewed = await this.#session.token(signal);
+    return this.#decode(path, schema, await this.#connections.ask({ path, body, token: renewed }, signal));
   }
 
   #decode<T extends z.ZodType>(path: string, schema: T, text: string): z.output<T> {
-    try {
-      return schema.parse(JSON.parse(text));
-    } catch (error) {
-      throw new RegistryError(
-        'protocol',
-        `registry ${this.#deps.name}: ${path}: an answer that etcd does not give`,
-        {
-          cause: error,
-        },
-      );
-    }
+    const decoded = decodeText(schema, text);
+    if (decoded === undefined) throw this.#error('protocol', path, 'an answer that etcd does not give');
+    return decoded;
+  }
+
+  #error(code: RegistryErrorCode, path: string, message: string): RegistryError {
+    return new RegistryError(code, `registry ${this.#deps.name}: ${path}: ${message}`);
   }
 }
 
@@ -277,7 +177,12 @@ export type Compare =
 
 export type Operation =
   | {
-      readonly request_put: { readonly key: string; readonly value: string; readonly ignore_lease?: boolean };
+      readonly request_put: {
+        readonly key: string;
+        readonly value: string;
+        readonly ignore_lease?: boolean;
+        readonly lease?: string;
+      };
     }
   | { readonly request_delete_range: { readonly key: string } };
 
@@ -286,14 +191,19 @@ export function unchangedSince(key: string, modRevision: string): Compare {
   return { key: base64(key), target: 'MOD', result: 'EQUAL', mod_revision: modRevision };
 }
 
+/** The key was not deleted and made again since; revision 0: there is none. */
 export function sameLife(key: string, createRevision: string): Compare {
   return { key: base64(key), target: 'CREATE', result: 'EQUAL', create_revision: createRevision };
 }
 
-export function put(key: string, value: string, keepLease: boolean): Operation {
-  return {
-    request_put: { key: base64(key), value: base64(value), ...(keepLease ? { ignore_lease: true } : {}) },
-  };
+/** Another value under the lease that the key has, if it has one. */
+export function replaceValue(key: string, value: string): Operation {
+  return { request_put: { key: base64(key), value: base64(value), ignore_lease: true } };
+}
+
+/** `lease` 0 is none. */
+export function putUnder(lease: string, key: string, value: string): Operation {
+  return { request_put: { key: base64(key), value: base64(value), lease } };
 }
 
 export function remove(key: string): Operation {

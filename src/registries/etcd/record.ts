@@ -2,14 +2,15 @@
 
 import { z } from 'zod';
 import type { Entry, FoundMark, ServiceName } from '../../core/instance.ts';
+import { parseExactJson } from '../../lib/exact-json.ts';
 import { type MarkRecord, readMark } from '../shared/mark.ts';
-import type { KeyValue } from './wire.ts';
+import { decodeText, type KeyValue } from './wire.ts';
 
 export interface Place extends ServiceName {
   readonly id: string;
 }
 
-/** `PREFIX NAMESPACE/SERVICE/ID`, or undefined for a key of another form. */
+/** `PREFIX/NAMESPACE/SERVICE/ID`, or undefined for a key of another form. */
 export function placeOf(key: string, prefix: string): Place | undefined {
   if (!key.startsWith(prefix)) return undefined;
   const [namespace = '', service = '', id = '', ...more] = key.slice(prefix.length).split('/');
@@ -33,26 +34,12 @@ const value = z.looseObject({
   sonde: z.unknown().optional(),
 });
 
-export type Value = Record<string, unknown>;
-
-/** The value as an object that keeps everything it has, or undefined where it is none. */
-export function parseValue(text: string): Value | undefined {
-  try {
-    const parsed = JSON.parse(text) as unknown;
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
-      ? (parsed as Value)
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The entry, or undefined where the value does not say what an instance is. `status` is the mark of a key of its own. */
+/** The entry, or undefined where the value does not say what an instance is. `status` is a key of its own for the mark. */
 export function entryOf(kv: KeyValue, id: string, status: KeyValue | undefined): Entry | undefined {
-  const decoded = value.safeParse(parseValue(kv.value));
-  if (!decoded.success) return undefined;
-  const { host, port, metadata, enabled, draining, weight, sonde } = decoded.data;
-  const mark = status === undefined ? readMark(sonde, weight) : readStatus(status, kv);
+  const decoded = decodeText(value, kv.value);
+  if (decoded === undefined) return undefined;
+  const { host, port, metadata, enabled, draining, weight, sonde } = decoded;
+  const mark = status === undefined ? readMark(sonde, weight) : readStatus(status, kv.createRevision);
   return {
     key: id,
     incarnation: kv.createRevision,
@@ -67,6 +54,27 @@ export function entryOf(kv: KeyValue, id: string, status: KeyValue | undefined):
   };
 }
 
+const written = z.looseObject({ weight: z.number().optional().catch(undefined), sonde: z.unknown().optional() });
+
+/** What of a value matters for a write; undefined where it is no JSON object. */
+export function standingIn(
+  kv: KeyValue,
+): { weight: number | undefined; mark: FoundMark | undefined } | undefined {
+  const decoded = decodeText(written, kv.value);
+  if (decoded === undefined) return undefined;
+  return { weight: decoded.weight, mark: readMark(decoded.sonde, decoded.weight) };
+}
+
+/** The provider's value with our part replaced: what else it has stays, to the last digit. */
+export function withMark(text: string, mark: MarkRecord | undefined, weight: number | undefined): string {
+  const { sonde: _, ...rest } = parseExactJson(text) as Record<string, unknown>;
+  return JSON.stringify({
+    ...rest,
+    ...(weight === undefined ? {} : { weight }),
+    ...(mark === undefined ? {} : { sonde: mark }),
+  });
+}
+
 /** What stands in a status key: a mark, and of which life of the instance. */
 interface StatusValue extends MarkRecord {
   readonly incarnation: string;
@@ -76,8 +84,19 @@ export function formatStatusValue(mark: MarkRecord, incarnation: string): string
   return JSON.stringify({ ...mark, incarnation } satisfies StatusValue);
 }
 
+const statusValue = z.looseObject({ incarnation: z.string() });
+
 /** The mark in a status key; one of another life of the instance is none. */
-export function readStatus(status: KeyValue, kv: KeyValue): FoundMark | undefined {
-  const parsed = parseValue(status.value);
-  return parsed?.incarnation === kv.createRevision ? readMark(parsed, undefined) : undefined;
+export function readStatus(status: KeyValue, incarnation: string): FoundMark | undefined {
+  const decoded = decodeText(statusValue, status.value);
+  // What is no status value at all is somebody's, like a damaged mark.
+  if (decoded === undefined) return readMark({}, undefined);
+  return decoded.incarnation === incarnation ? readMark(decoded, undefined) : undefined;
+}
+
+/** Written by that writer and untouched since. */
+export function isStatusOf(status: KeyValue, writer: string): boolean {
+  const decoded = decodeText(statusValue, status.value);
+  const mark = decoded === undefined ? undefined : readMark(decoded, undefined);
+  return mark?.intact === true && mark.writer === writer;
 }

@@ -10,12 +10,14 @@ import {
   type WriteRequest,
 } from '../../core/registry.ts';
 import type { Snapshot } from '../../core/snapshot.ts';
-import { Channel } from '../../lib/channel.ts';
+import { serviceKey, Told } from '../shared/told.ts';
 import { EtcdApi } from './api.ts';
+import { follow } from './follow.ts';
 import { type EtcdOptions, etcdOptions } from './options.ts';
-import { entryOf, keyOf, type Place, placeOf } from './record.ts';
+import { entryOf, isStatusOf, keyOf } from './record.ts';
+import { Shelf } from './shelf.ts';
 import type { KeyValue } from './wire.ts';
-import { writeMark } from './writer.ts';
+import { removeOrphan, writeMark } from './writer.ts';
 
 export const etcdRegistry: RegistryPlugin<EtcdOptions> = {
   name: 'etcd',
@@ -26,16 +28,22 @@ export const etcdRegistry: RegistryPlugin<EtcdOptions> = {
   create: (given, deps) => new EtcdRegistry(given, deps),
 };
 
-/** A hung server is noticed, and life confirmed, this often, milliseconds. */
-const HEARTBEAT = 3_000;
-/** The watch is checked against a whole listing this often. */
-const RELIST = 60_000;
+/** Between a lost watch and the next listing, lest a server that always cancels is asked without pause. */
+const RELIST_PAUSE = 250;
+
+interface Shelves {
+  readonly providers: Shelf;
+  /** Where health has keys of its own. */
+  readonly statuses: Shelf | undefined;
+}
 
 class EtcdRegistry implements Registry {
   readonly batchSize = 64;
   readonly #options: EtcdOptions;
   readonly #deps: RegistryDeps;
   readonly #api: EtcdApi;
+  /** As last listed and followed. */
+  #shelves: Shelves | undefined;
   /** Keys whose value could not be read, by revision: each is said once. */
   readonly #unreadable = new Map<string, string>();
 
@@ -46,198 +54,94 @@ class EtcdRegistry implements Registry {
   }
 
   async *snapshots(signal: AbortSignal): AsyncGenerator<Snapshot> {
-    const told: Told = new Map();
+    const told = new Told();
     for (;;) {
-      const { keys, revision } = await this.#list(signal);
-      yield* this.#differences(keys, told);
+      const shelves = await this.#list(signal);
+      this.#shelves = shelves;
+      yield* this.#tell([...shelves.providers.services(), ...told.names()], shelves, told);
       yield { kind: 'synced' };
-      yield* this.#followUntilDoubt(keys, told, revision, signal);
+      const both = [shelves.providers, ...(shelves.statuses === undefined ? [] : [shelves.statuses])];
+      for await (const news of follow(both, this.#api, this.#deps.clock, signal)) {
+        yield* this.#tell(news.touched, shelves, told);
+        if (news.confirmed) yield { kind: 'synced' };
+      }
+      await this.#deps.clock.sleep(RELIST_PAUSE, signal);
     }
   }
 
+  /** Waits for all of them: one that was still under way could later put an old desire over a newer one. */
   async write(requests: readonly WriteRequest[], signal: AbortSignal): Promise<readonly Receipt[]> {
-    return Promise.all(requests.map((request) => writeMark(request, this.#options, this.#api, signal)));
+    signal.throwIfAborted();
+    const [written] = await Promise.all([
+      Promise.allSettled(requests.map((request) => writeMark(request, this.#options, this.#api, signal))),
+      this.#removeOrphans(requests[0]?.writer ?? '', signal),
+    ]);
+    const failures: unknown[] = [];
+    const receipts = written.map((one, index): Receipt | undefined => {
+      if (one.status === 'fulfilled') return one.value;
+      failures.push(one.reason);
+      const instance = requests[index]?.instance.id;
+      const detail = one.reason instanceof RegistryError ? one.reason.message : undefined;
+      return instance === undefined || detail === undefined
+        ? undefined
+        : { instance, kind: 'refused', detail };
+    });
+    // When nothing could be asked it is the registry that failed, not one of the instances.
+    const fatal = failures.find((error) => !(error instanceof RegistryError));
+    if (failures.length > 0 && (fatal !== undefined || failures.length === requests.length))
+      throw fatal ?? failures[0];
+    return receipts.filter((receipt) => receipt !== undefined);
   }
 
-  get #prefixes(): readonly string[] {
+  /** Status keys of instances that have left go with the next write. Best effort: what fails stays for the one after. */
+  async #removeOrphans(writer: string, signal: AbortSignal): Promise<void> {
+    const { providers, statuses } = this.#shelves ?? {};
+    if (providers === undefined || statuses === undefined) return;
+    const orphans = statuses.services().flatMap((service) =>
+      statuses
+        .instances(service)
+        .filter(([id, status]) => providers.get(service, id) === undefined && isStatusOf(status, writer))
+        .map(([id, status]) => ({ status, key: keyOf(providers.prefix, { ...service, id }) })),
+    );
+    await Promise.allSettled(
+      orphans.slice(0, this.batchSize).map(({ status, key }) => removeOrphan(status, key, this.#api, signal)),
+    );
+  }
+
+  /** Both prefixes at one revision. */
+  async #list(signal: AbortSignal): Promise<Shelves> {
     const { prefix, statusPrefix } = this.#options;
-    return statusPrefix === undefined ? [prefix] : [prefix, statusPrefix];
+    const listing = await this.#api.list(prefix, undefined, signal);
+    const providers = new Shelf(prefix, listing);
+    if (statusPrefix === undefined) return { providers, statuses: undefined };
+    const statuses = await this.#api.list(statusPrefix, listing.revision, signal);
+    return { providers, statuses: new Shelf(statusPrefix, statuses) };
   }
 
-  async #list(
-    signal: AbortSignal,
-  ): Promise<{ readonly keys: Map<string, KeyValue>; readonly revision: string }> {
-    const listings = await Promise.all(this.#prefixes.map((prefix) => this.#api.list(prefix, signal)));
-    const keys = new Map(listings.flatMap(({ kvs }) => kvs.map((kv) => [kv.key, kv] as const)));
-    // From the older of two listings on: what is told twice does no harm, what is missed would.
-    const revision = listings.map((listing) => BigInt(listing.revision)).reduce((a, b) => (a < b ? a : b));
-    return { keys, revision: String(revision) };
+  *#tell(names: Iterable<ServiceName>, shelves: Shelves, told: Told): Generator<Snapshot> {
+    for (const name of new Map([...names].map((name) => [serviceKey(name), name])).values())
+      yield* told.tell(name, this.#entries(name, shelves));
   }
 
-  /** Follows the watch; returns when another listing is wanted: after a compaction, a lost watch, or a while. */
-  async *#followUntilDoubt(
-    keys: Map<string, KeyValue>,
-    told: Told,
-    revision: string,
-    signal: AbortSignal,
-  ): AsyncGenerator<Snapshot> {
-    const news = new Channel<News>();
-    const closing = new AbortController();
-    const onAbort = (): void => {
-      closing.abort(signal.reason);
-      news.fail(signal.reason);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    const from = String(BigInt(revision) + 1n);
-    const sources = [
-      ...this.#prefixes.map((prefix) => this.#watch(prefix, from, news, closing.signal)),
-      this.#beat(news, closing.signal),
-    ];
-    try {
-      let beats = 0;
-      let wrong = 0;
-      while (beats < RELIST / HEARTBEAT && wrong < 2) {
-        const touched = new Map<string, ServiceName>();
-        let synced = false;
-        for (const one of await news.take()) {
-          if (one.kind === 'lost') return;
-          if (one.kind === 'change') this.#apply(keys, one, touched);
-          else {
-            synced = true;
-            beats++;
-            // Once it may be on its way; a second time the watch has lost something.
-            wrong = one.count === keys.size ? 0 : wrong + 1;
-          }
-        }
-        yield* this.#differences(keys, told, touched);
-        if (synced) yield { kind: 'synced' };
-      }
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-      closing.abort(new Error('closed'));
-      await Promise.all(sources);
+  #entries(service: ServiceName, { providers, statuses }: Shelves): readonly Entry[] | undefined {
+    const entries: Entry[] = [];
+    for (const [id, kv] of providers.instances(service)) {
+      const entry = entryOf(kv, id, statuses?.get(service, id));
+      if (entry === undefined) this.#tellUnreadable(kv, providers);
+      else entries.push(entry);
     }
+    return providers.has(service) ? entries : undefined;
   }
 
-  /** Pushes what the watch tells until it ends; never rejects. */
-  async #watch(prefix: string, from: string, news: Channel<News>, signal: AbortSignal): Promise<void> {
-    try {
-      for await (const line of this.#api.watch(prefix, from, signal)) {
-        if ('error' in line)
-          throw new RegistryError('unreachable', `registry ${this.#deps.name}: watch: ${line.error.message}`);
-        const { canceled, compact_revision, events } = line.result;
-        // A cancelled watch leaves its stream open and silent: after a compaction, or when the token has expired.
-        if (canceled || compact_revision !== '0') {
-          this.#api.forgetToken();
-          news.push({ kind: 'lost' });
-          return;
-        }
-        for (const { type, kv } of events) news.push({ kind: 'change', deleted: type === 'DELETE', kv });
-      }
-    } catch (error) {
-      news.fail(error);
-    }
-  }
-
-  /** A watch does not show that its server hangs: asks every few seconds, and counts; never rejects. */
-  async #beat(news: Channel<News>, signal: AbortSignal): Promise<void> {
-    try {
-      for (;;) {
-        await this.#deps.clock.sleep(HEARTBEAT, signal);
-        const counts = await Promise.all(this.#prefixes.map((prefix) => this.#api.count(prefix, signal)));
-        news.push({ kind: 'beat', count: counts.reduce((a, b) => a + b, 0) });
-      }
-    } catch (error) {
-      news.fail(error);
-    }
-  }
-
-  #apply(keys: Map<string, KeyValue>, { deleted, kv }: Change, touched: Map<string, ServiceName>): void {
-    const known = keys.get(kv.key);
-    // Two listings may have told it already.
-    if (known !== undefined && BigInt(known.modRevision) > BigInt(kv.modRevision)) return;
-    if (deleted) keys.delete(kv.key);
-    else keys.set(kv.key, kv);
-    const place = this.#placeOf(kv.key);
-    if (place !== undefined) touched.set(serviceKey(place), place);
-  }
-
-  /** Of the prefix, or of the status prefix: a mark changes its service too. */
-  #placeOf(key: string): Place | undefined {
-    for (const prefix of this.#prefixes) {
-      const place = placeOf(key, prefix);
-      if (place !== undefined) return place;
-    }
-    return undefined;
-  }
-
-  /** Snapshots of the services that are not as they were told last; `touched` narrows it to those that may have changed. */
-  *#differences(
-    keys: ReadonlyMap<string, KeyValue>,
-    told: Told,
-    touched?: ReadonlyMap<string, ServiceName>,
-  ): Generator<Snapshot> {
-    if (touched?.size === 0) return;
-    const services = this.#services(keys, touched);
-    for (const [key, { name, entries }] of services) {
-      const text = JSON.stringify(entries);
-      if (told.get(key)?.text === text) continue;
-      told.set(key, { name, text });
-      yield { kind: 'service', ...name, entries };
-    }
-    for (const [key, { name }] of told) {
-      if (services.has(key) || (touched !== undefined && !touched.has(key))) continue;
-      told.delete(key);
-      yield { kind: 'gone', ...name };
-    }
-  }
-
-  #services(
-    keys: ReadonlyMap<string, KeyValue>,
-    touched: ReadonlyMap<string, ServiceName> | undefined,
-  ): ReadonlyMap<string, { readonly name: ServiceName; readonly entries: readonly Entry[] }> {
-    const { prefix, statusPrefix } = this.#options;
-    const services = new Map<string, { readonly name: ServiceName; readonly entries: Entry[] }>();
-    for (const kv of keys.values()) {
-      const place = placeOf(kv.key, prefix);
-      if (place === undefined) continue;
-      const key = serviceKey(place);
-      if (touched !== undefined && !touched.has(key)) continue;
-      const status = statusPrefix === undefined ? undefined : keys.get(keyOf(statusPrefix, place));
-      const entry = entryOf(kv, place.id, status);
-      if (entry === undefined) {
-        this.#tellUnreadable(kv);
-        continue;
-      }
-      const { namespace, service } = place;
-      const here = services.get(key) ?? { name: { namespace, service }, entries: [] };
-      services.set(key, here);
-      here.entries.push(entry);
-    }
-    for (const { entries } of services.values()) entries.sort((a, b) => (a.key < b.key ? -1 : 1));
-    return services;
-  }
-
-  #tellUnreadable({ key, modRevision }: KeyValue): void {
+  #tellUnreadable({ key, modRevision }: KeyValue, providers: Shelf): void {
     if (this.#unreadable.get(key) === modRevision) return;
     this.#unreadable.set(key, modRevision);
+    // What was said of keys that are gone need not be remembered.
+    if (this.#unreadable.size > providers.size)
+      for (const said of this.#unreadable.keys()) if (!providers.hasKey(said)) this.#unreadable.delete(said);
     this.#deps.log.warn('A key does not say what an instance is, and is left out', {
       registry: this.#deps.name,
       key,
     });
   }
-}
-
-type Told = Map<string, { readonly name: ServiceName; readonly text: string }>;
-
-interface Change {
-  readonly kind: 'change';
-  readonly deleted: boolean;
-  readonly kv: KeyValue;
-}
-
-type News = Change | { readonly kind: 'beat'; readonly count: number } | { readonly kind: 'lost' };
-
-function serviceKey({ namespace, service }: ServiceName): string {
-  return `${namespace}/${service}`;
 }

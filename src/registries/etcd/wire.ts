@@ -40,61 +40,80 @@ export const authResponse = z.object({ token: z.string() });
 export const watchLine = z.union([
   z.object({
     result: z.object({
-      header: header.optional(),
-      created: z.boolean().default(false),
       canceled: z.boolean().default(false),
       compact_revision: int64.default('0'),
       cancel_reason: z.string().default(''),
       events: z.array(z.object({ type: z.enum(['PUT', 'DELETE']).default('PUT'), kv: keyValue })).default([]),
     }),
   }),
-  z.object({ error: z.looseObject({ message: z.string().default('') }) }),
+  z.object({
+    error: z.looseObject({ grpc_code: z.number().default(14), message: z.string().default('no message') }),
+  }),
 ]);
 
-export type WatchLine = z.output<typeof watchLine>;
+const failure = z.looseObject({ code: z.number().optional(), message: z.string().optional() });
 
-const failure = z.looseObject({
-  code: z.number().optional(),
-  message: z.string().optional(),
-  error: z.unknown(),
-});
-
-/** gRPC status codes (grpc/status in google.rpc.Code) that the gateway passes on in its error bodies. */
+/** gRPC status codes (google.rpc.Code) that the gateway passes on in its error bodies. */
 const BY_GRPC: Readonly<Record<number, RegistryErrorCode>> = {
-  3: 'unauthorised',
+  3: 'protocol',
   4: 'unreachable',
+  // A lease that is gone.
+  5: 'conflict',
   7: 'forbidden',
   8: 'overloaded',
+  // A revision that was compacted.
+  11: 'conflict',
   14: 'unreachable',
   16: 'unauthorised',
 };
 
+/** gRPC code names as they stand in the reason of a cancelled watch. */
+const GRPC_NAMES: Readonly<Record<string, number>> = {
+  InvalidArgument: 3,
+  PermissionDenied: 7,
+  ResourceExhausted: 8,
+  Unauthenticated: 16,
+};
+
+/** etcd answers these with "invalid argument": a missing token, a wrong password, a token older than the users. */
+const LOGIN_NEEDED = /user name is empty|authentication failed|revision of auth store is old/;
+
+export interface Failure {
+  readonly code: RegistryErrorCode;
+  readonly message: string;
+}
+
 /** What an answer that is not 200 means. Bodies differ between versions: the HTTP status decides where they say nothing. */
-export function failureOf(
-  status: number,
-  body: string,
-): { readonly code: RegistryErrorCode; readonly message: string } {
+export function failureOf(status: number, body: string): Failure {
+  const said = decodeText(failure, body);
+  const message = said?.message ?? `HTTP status ${status}`;
+  if (said?.code !== undefined) return { code: codeOf(said.code, message), message };
   if (status === 404)
     return {
       code: 'unsupported',
       message:
         'the JSON gateway is off: set enable-grpc-gateway: true (etcd 3.4 and older with a configuration file)',
     };
-  const decoded = failure.safeParse(safeJson(body));
-  const grpc = decoded.success ? decoded.data.code : undefined;
-  const message = (decoded.success ? decoded.data.message : undefined) ?? `HTTP status ${status}`;
-  // Code 3 (invalid argument) is also what a missing token is answered with.
-  if (grpc === 3 && !message.includes('user name is empty')) return { code: 'protocol', message };
-  if (grpc !== undefined && BY_GRPC[grpc] !== undefined) return { code: BY_GRPC[grpc], message };
   if (status === 401) return { code: 'unauthorised', message };
   if (status === 403) return { code: 'forbidden', message };
   if (status === 429) return { code: 'overloaded', message };
   return { code: status >= 500 ? 'unreachable' : 'protocol', message };
 }
 
-function safeJson(text: string): unknown {
+/** Why a watch was cancelled: `rpc error: code = PermissionDenied desc = etcdserver: permission denied`. */
+export function cancellationOf(reason: string): Failure {
+  const name = /code = (\w+)/.exec(reason)?.[1] ?? '';
+  return { code: codeOf(GRPC_NAMES[name] ?? 14, reason), message: `the watch was cancelled: ${reason}` };
+}
+
+export function codeOf(grpc: number, message: string): RegistryErrorCode {
+  return LOGIN_NEEDED.test(message) ? 'unauthorised' : (BY_GRPC[grpc] ?? 'protocol');
+}
+
+/** Undefined where the text is not what it should be. */
+export function decodeText<T extends z.ZodType>(schema: T, text: string): z.output<T> | undefined {
   try {
-    return JSON.parse(text);
+    return schema.safeParse(JSON.parse(text)).data;
   } catch {
     return undefined;
   }
@@ -104,14 +123,9 @@ export function base64(text: string): string {
   return Buffer.from(text).toString('base64');
 }
 
-/** The end of the range of all keys that begin with the prefix: its last byte plus one (etcd API, key ranges). */
+/** The end of the range of all keys that begin with the prefix: its last byte plus one; UTF-8 has no byte 0xff. */
 export function prefixEnd(prefix: string): string {
   const bytes = Buffer.from(prefix);
-  for (let i = bytes.length - 1; i >= 0; i--) {
-    const byte = bytes[i] ?? 0;
-    if (byte === 0xff) continue;
-    bytes[i] = byte + 1;
-    return bytes.subarray(0, i + 1).toString('base64');
-  }
-  return base64('\0');
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) + 1;
+  return bytes.toString('base64');
 }

@@ -1,14 +1,28 @@
 /** Writes one mark into etcd by compare-and-swap, so that what a provider wrote meanwhile is never lost. */
 
-import type { Receipt, WriteRequest } from '../../core/registry.ts';
-import { decide, readMark } from '../shared/mark.ts';
-import { type EtcdApi, put, remove, sameLife, unchangedSince } from './api.ts';
+import { type Receipt, RegistryError, type WriteRequest } from '../../core/registry.ts';
+import { decide, weightBefore } from '../shared/mark.ts';
+import {
+  type Compare,
+  type EtcdApi,
+  type Operation,
+  putUnder,
+  remove,
+  replaceValue,
+  sameLife,
+  unchangedSince,
+} from './api.ts';
 import type { EtcdOptions } from './options.ts';
-import { formatStatusValue, keyOf, parseValue, readStatus } from './record.ts';
+import { formatStatusValue, keyOf, readStatus, standingIn, withMark } from './record.ts';
 import type { KeyValue } from './wire.ts';
 
 /** Tries against a provider that keeps changing its key. */
 const TRIES = 5;
+
+/** What to do about a key as it was read, or the receipt where nothing is to be done. */
+type Step =
+  | { readonly receipt: Receipt['kind']; readonly detail?: string }
+  | { readonly compare: readonly Compare[]; readonly operation: Operation };
 
 export async function writeMark(
   request: WriteRequest,
@@ -16,75 +30,82 @@ export async function writeMark(
   api: EtcdApi,
   signal: AbortSignal,
 ): Promise<Receipt> {
-  const { instance } = request;
-  const place = { namespace: instance.namespace, service: instance.service, id: instance.key };
-  const key = keyOf(options.prefix, place);
+  const { id, namespace, service, key: own, incarnation } = request.instance;
+  const place = { namespace, service, id: own };
+  const { prefix, statusPrefix } = options;
+  const key = keyOf(prefix, place);
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const kv = await api.get(key, signal);
-    if (kv === undefined || kv.createRevision !== instance.incarnation)
-      return { instance: instance.id, kind: 'gone' };
-    const receipt =
-      options.statusPrefix === undefined
-        ? await intoValue(request, key, kv, options, api, signal)
-        : await intoStatus(request, keyOf(options.statusPrefix, place), kv, options, api, signal);
-    if (receipt !== undefined) return receipt;
+    if (kv === undefined || kv.createRevision !== incarnation) return { instance: id, kind: 'gone' };
+    const statusKey = statusPrefix === undefined ? undefined : keyOf(statusPrefix, place);
+    const step =
+      statusKey === undefined
+        ? intoValue(request, kv, options)
+        : intoStatus(request, kv, statusKey, await api.get(statusKey, signal));
+    if ('receipt' in step) {
+      const detail = step.detail === undefined ? {} : { detail: step.detail };
+      return { instance: id, kind: step.receipt, ...detail };
+    }
+    if (await stored(step.compare, step.operation, api, signal)) return { instance: id, kind: 'written' };
   }
-  return {
-    instance: instance.id,
-    kind: 'refused',
-    detail: `the key changed ${TRIES} times while it was written`,
-  };
+  const detail = `the key changed ${TRIES} times while it was being written`;
+  return { instance: id, kind: 'refused', detail };
 }
 
-/** Undefined when the race was lost. */
-async function intoValue(
-  request: WriteRequest,
-  key: string,
-  kv: KeyValue,
-  options: EtcdOptions,
+/** False when the race was lost: something changed, or the lease ended. */
+async function stored(
+  compare: readonly Compare[],
+  operation: Operation,
   api: EtcdApi,
   signal: AbortSignal,
-): Promise<Receipt | undefined> {
-  const id = request.instance.id;
-  const value = parseValue(kv.value);
-  if (value === undefined) return { instance: id, kind: 'refused', detail: 'the value is not a JSON object' };
-  const weight = typeof value.weight === 'number' ? value.weight : undefined;
-  const decision = decide(request, { weight, mark: readMark(value.sonde, weight) }, options.weight);
-  if (decision.kind === 'receipt') return decision.receipt;
-  const { sonde: _, ...rest } = value;
-  const next = {
-    ...rest,
-    ...(decision.weight === undefined ? {} : { weight: decision.weight }),
-    ...(decision.mark === undefined ? {} : { sonde: decision.mark }),
-  };
-  // The lease stays the provider's: when it stops renewing, the key goes, mark and all.
-  const stored = await api.txn(
-    [unchangedSince(key, kv.modRevision)],
-    [put(key, JSON.stringify(next), true)],
-    signal,
-  );
-  return stored ? { instance: id, kind: 'written' } : undefined;
+): Promise<boolean> {
+  try {
+    return await api.txn(compare, operation, signal);
+  } catch (error) {
+    if (error instanceof RegistryError && error.code === 'conflict') return false;
+    throw error;
+  }
+}
+
+function intoValue(request: WriteRequest, kv: KeyValue, { weight: scale }: EtcdOptions): Step {
+  const standing = standingIn(kv);
+  if (standing === undefined) return { receipt: 'refused', detail: 'the value is not a JSON object' };
+  const { mark, weight } = standing;
+  const decision = decide(request, { mark, ownWeight: weightBefore(mark, weight) }, scale);
+  if (decision.kind === 'receipt') return decision;
+  // The lease stays the provider's: when it is no longer renewed, the key goes, mark and all.
+  const operation = replaceValue(kv.key, withMark(kv.value, decision.mark, decision.weight));
+  return { compare: [unchangedSince(kv.key, kv.modRevision)], operation };
 }
 
 /** The provider's key is only compared: it must still be the same life. */
-async function intoStatus(
+function intoStatus(
   request: WriteRequest,
-  statusKey: string,
   kv: KeyValue,
-  options: EtcdOptions,
-  api: EtcdApi,
-  signal: AbortSignal,
-): Promise<Receipt | undefined> {
-  const id = request.instance.id;
-  const status = await api.get(statusKey, signal);
-  const mark = status === undefined ? undefined : readStatus(status, kv);
-  const decision = decide(request, { weight: undefined, mark }, undefined);
-  if (decision.kind === 'receipt') return decision.receipt;
-  const key = keyOf(options.prefix, { ...request.instance, id: request.instance.key });
+  statusKey: string,
+  status: KeyValue | undefined,
+): Step {
+  const mark = status === undefined ? undefined : readStatus(status, kv.createRevision);
+  const decision = decide(request, { mark, ownWeight: undefined }, undefined);
+  if (decision.kind === 'receipt') return decision;
+  // Under the provider's lease, so that it does not outlive the instance.
   const operation =
     decision.mark === undefined
       ? remove(statusKey)
-      : put(statusKey, formatStatusValue(decision.mark, kv.createRevision), false);
-  const asRead = [sameLife(key, kv.createRevision), unchangedSince(statusKey, status?.modRevision ?? '0')];
-  return (await api.txn(asRead, [operation], signal)) ? { instance: id, kind: 'written' } : undefined;
+      : putUnder(kv.lease, statusKey, formatStatusValue(decision.mark, kv.createRevision));
+  return {
+    compare: [sameLife(kv.key, kv.createRevision), unchangedSince(statusKey, status?.modRevision ?? '0')],
+    operation,
+  };
+}
+
+/** Removes a status key of an instance that has left, unless it came back or the key changed. */
+export async function removeOrphan(
+  status: KeyValue,
+  providerKey: string,
+  api: EtcdApi,
+  signal: AbortSignal,
+): Promise<void> {
+  const compare = [sameLife(providerKey, '0'), unchangedSince(status.key, status.modRevision)];
+  await stored(compare, remove(status.key), api, signal);
 }

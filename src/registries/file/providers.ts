@@ -17,19 +17,26 @@ const provider = z.strictObject({
   weight: z.number().min(0).exactOptional(),
 });
 
+/** Both stand before a slash in the keys of the status file. */
+const name = z
+  .string()
+  .min(1)
+  .regex(/^[^/]*$/, 'must not contain a slash');
+
+/** A list that is missing may be half of a file: that there is nothing must be said. */
+const listed = { error: 'must be a list; write [] where there is nothing' };
+
 const providers = z.strictObject({
   version: z.literal(1).exactOptional(),
-  services: z
-    .array(
-      z.strictObject({
-        name: z.string().min(1),
-        namespace: z.string().min(1).default('default'),
-        metadata,
-        instances: z.array(provider).default([]),
-      }),
-    )
-    .nullable()
-    .transform((list) => list ?? []),
+  services: z.array(
+    z.strictObject({
+      name,
+      namespace: name.default('default'),
+      metadata,
+      instances: z.array(provider, listed),
+    }),
+    listed,
+  ),
 });
 
 export type Provider = z.output<typeof provider>;

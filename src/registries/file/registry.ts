@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, parse, resolve } from 'node:path';
 import { z } from 'zod';
-import type { Entry } from '../../core/instance.ts';
+import type { Entry, FoundMark } from '../../core/instance.ts';
 import {
   type Receipt,
   type Registry,
@@ -14,16 +14,26 @@ import {
 } from '../../core/registry.ts';
 import type { Snapshot } from '../../core/snapshot.ts';
 import { duration, filePath } from '../../options/fields.ts';
-import { decide, readMark, weightField } from '../shared/mark.ts';
+import { weightField } from '../shared/mark.ts';
+import { serviceKey, Told } from '../shared/told.ts';
+import { applyRequests, markToTell, statusKey } from './marks.ts';
 import { type Provider, type ProviderService, ProvidersError, parseProviders } from './providers.ts';
-import { formatStatus, readStatus, replaceFile, type StatusEntry, setAside } from './status-file.ts';
+import { formatStatus, type ReadStatus, readStatus, replaceFile, setAside } from './status-file.ts';
+
+/** A registry confirms itself at least this often (core/snapshot.ts), milliseconds. */
+const LONGEST_POLL = 10_000;
+/** Half of a file that is just being written is often a valid one: it must stay the same this long, milliseconds. */
+const SETTLE = 100;
 
 const options = z.strictObject({
   path: filePath.meta({ description: 'The file of services and instances, YAML or JSON' }),
   statusPath: filePath
     .optional()
     .meta({ description: 'Where health is written; default NAME.status.json beside path' }),
-  poll: duration.default(1_000).meta({ description: 'How often the files are read' }),
+  poll: duration
+    .refine((ms) => ms > 0 && ms <= LONGEST_POLL, 'must be from 1ms to 10s')
+    .default(1_000)
+    .meta({ description: 'How often the files are read, at most 10s' }),
   weight: weightField,
 });
 
@@ -43,6 +53,8 @@ class FileRegistry implements Registry {
   readonly #deps: RegistryDeps;
   readonly #path: string;
   readonly #statusPath: string;
+  /** The file as it was when it had last settled. */
+  #settled: string | undefined;
   #warnedOf = '';
 
   constructor(given: FileOptions, deps: RegistryDeps) {
@@ -55,35 +67,17 @@ class FileRegistry implements Registry {
 
   /** By content and not by file events: a ConfigMap is swapped by a symlink above, which no watch on the file sees. */
   async *snapshots(signal: AbortSignal): AsyncGenerator<Snapshot> {
-    const told = new Map<
-      string,
-      { readonly text: string; readonly namespace: string; readonly service: string }
-    >();
-    let seen: string | undefined;
+    const told = new Told();
+    let known: { readonly text: string; readonly services: readonly ProviderService[] } | undefined;
+    let status = '';
     for (;;) {
       signal.throwIfAborted();
-      const text = await this.#read();
-      const status = await this.#status();
-      if (text + status.text !== seen) {
-        const services = this.#parse(text);
-        const listed = new Set<string>();
-        for (const { namespace, name, instances } of services) {
-          const entries = [...instances].map(([key, provider]) =>
-            entryOf(key, provider, status.of(namespace, name, key)),
-          );
-          const service = `${namespace}/${name}`;
-          listed.add(service);
-          const now = JSON.stringify(entries);
-          if (told.get(service)?.text === now) continue;
-          told.set(service, { text: now, namespace, service: name });
-          yield { kind: 'service', namespace, service: name, entries };
-        }
-        for (const [key, { namespace, service }] of told) {
-          if (listed.has(key)) continue;
-          told.delete(key);
-          yield { kind: 'gone', namespace, service };
-        }
-        seen = text + status.text;
+      const text = await this.#read(signal);
+      const marks = await this.#readStatus();
+      if (text !== known?.text || marks.text !== status) {
+        known = { text, services: text === known?.text ? known.services : this.#parse(text) };
+        status = marks.text;
+        yield* this.#tell(known.services, marks, told);
       }
       yield { kind: 'synced' };
       await this.#deps.clock.sleep(this.#options.poll, signal);
@@ -92,41 +86,70 @@ class FileRegistry implements Registry {
 
   async write(requests: readonly WriteRequest[], signal: AbortSignal): Promise<readonly Receipt[]> {
     signal.throwIfAborted();
-    const services = this.#parse(await this.#read());
+    const services = this.#parse(await this.#read(signal));
     const found = await this.#readStatus();
-    const before = found.kind === 'read' ? found.status : { version: 1 as const, writer: '', instances: {} };
-    const providers = new Map<string, Provider>(
-      services.flatMap(({ namespace, name, instances }) =>
-        [...instances].map(([key, provider]) => [`${namespace}/${name}/${key}`, provider] as const),
-      ),
-    );
-    // What sonde said of instances that are gone goes with the next write.
-    const instances = Object.fromEntries(
-      Object.entries(before.instances).filter(([key]) => providers.has(key)),
-    );
-    let writer = before.writer;
-    const receipts = requests.map((request): Receipt => {
-      const key = statusKey(request);
-      const provider = providers.get(key);
-      if (provider === undefined) return { instance: request.instance.id, kind: 'gone' };
-      const standing = { weight: provider.weight, mark: markIn(instances[key]) };
-      const decision = decide(request, standing, this.#options.weight);
-      if (decision.kind === 'receipt') return decision.receipt;
-      const { mark, weight } = decision;
-      if (mark === undefined) delete instances[key];
-      else
-        instances[key] = {
-          ...mark,
-          ...(mark.original.weight === undefined || weight === undefined ? {} : { weight }),
-        };
-      writer = request.writer;
-      return { instance: request.instance.id, kind: 'written' };
-    });
-    if (receipts.some(({ kind }) => kind === 'written')) {
-      signal.throwIfAborted();
-      await this.#replace(formatStatus({ ...before, writer, instances }), found.kind === 'corrupt');
-    }
+    const { receipts, status } = applyRequests(requests, services, found.status, this.#options.weight);
+    signal.throwIfAborted();
+    if (status !== undefined) await this.#replace(formatStatus(status), found.corrupt);
     return receipts;
+  }
+
+  *#tell(services: readonly ProviderService[], { status }: ReadStatus, told: Told): Generator<Snapshot> {
+    const listed = new Set<string>();
+    for (const { namespace, name, instances } of services) {
+      const service = { namespace, service: name };
+      listed.add(serviceKey(service));
+      const entries = [...instances].map(([key, provider]) =>
+        entryOf(key, provider, markToTell(status.instances[statusKey(service, key)], provider)),
+      );
+      yield* told.tell(service, entries);
+    }
+    for (const name of told.names()) if (!listed.has(serviceKey(name))) yield* told.tell(name, undefined);
+  }
+
+  /** The providers' file, once nobody is writing it. */
+  async #read(signal: AbortSignal): Promise<string> {
+    let text = await this.#readNow();
+    while (text !== this.#settled) {
+      await this.#deps.clock.sleep(Math.min(SETTLE, this.#options.poll), signal);
+      const again = await this.#readNow();
+      if (again === text) this.#settled = text;
+      text = again;
+    }
+    return text;
+  }
+
+  async #readNow(): Promise<string> {
+    try {
+      return await readFile(this.#path, 'utf8');
+    } catch (error) {
+      throw this.#failed(`cannot read ${this.#path}`, error);
+    }
+  }
+
+  #parse(text: string): readonly ProviderService[] {
+    try {
+      return parseProviders(text);
+    } catch (error) {
+      if (!(error instanceof ProvidersError)) throw error;
+      throw new RegistryError('protocol', `registry ${this.#deps.name}: ${this.#path}:${error.message}`);
+    }
+  }
+
+  async #readStatus(): Promise<ReadStatus> {
+    try {
+      const found = await readStatus(this.#statusPath);
+      if (found.corrupt && found.text !== this.#warnedOf) {
+        this.#warnedOf = found.text;
+        this.#deps.log.warn('The status file is corrupt: its marks are ignored, a write sets it aside', {
+          registry: this.#deps.name,
+          file: this.#statusPath,
+        });
+      }
+      return found;
+    } catch (error) {
+      throw this.#failed(`cannot read ${this.#statusPath}`, error);
+    }
   }
 
   async #replace(text: string, corrupt: boolean): Promise<void> {
@@ -144,72 +167,18 @@ class FileRegistry implements Registry {
     }
   }
 
-  async #read(): Promise<string> {
-    try {
-      return await readFile(this.#path, 'utf8');
-    } catch (error) {
-      throw this.#failed(`cannot read ${this.#path}`, error);
-    }
-  }
-
-  #parse(text: string): readonly ProviderService[] {
-    try {
-      return parseProviders(text);
-    } catch (error) {
-      if (!(error instanceof ProvidersError)) throw error;
-      throw new RegistryError('protocol', `registry ${this.#deps.name}: ${this.#path}:${error.message}`);
-    }
-  }
-
-  async #readStatus(): ReturnType<typeof readStatus> {
-    try {
-      return await readStatus(this.#statusPath);
-    } catch (error) {
-      throw this.#failed(`cannot read ${this.#statusPath}`, error);
-    }
-  }
-
-  /** The marks of the status file, by instance. */
-  async #status() {
-    const found = await this.#readStatus();
-    if (found.kind === 'corrupt' && found.text !== this.#warnedOf) {
-      this.#warnedOf = found.text;
-      this.#deps.log.warn('The status file is corrupt; marks in it are ignored', {
-        registry: this.#deps.name,
-        file: this.#statusPath,
-      });
-    }
-    const instances = found.kind === 'read' ? found.status.instances : {};
-    return {
-      text: found.text,
-      of: (namespace: string, service: string, key: string) =>
-        markIn(instances[`${namespace}/${service}/${key}`]),
-    };
-  }
-
   #failed(what: string, error: unknown): RegistryError {
     const { code, message } = error as NodeJS.ErrnoException;
     const forbidden = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
     return new RegistryError(
       forbidden ? 'forbidden' : 'unreachable',
       `registry ${this.#deps.name}: ${what}: ${message}`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
 }
 
-/** An entry of the status file as a mark; its own scaled weight stands beside it. */
-function markIn(stored: unknown): ReturnType<typeof readMark> {
-  return readMark(stored, (stored as Partial<StatusEntry> | undefined)?.weight);
-}
-
-function statusKey({ instance }: WriteRequest): string {
-  return `${instance.namespace}/${instance.service}/${instance.key}`;
-}
-
-function entryOf(key: string, provider: Provider, mark: ReturnType<typeof readMark>): Entry {
+function entryOf(key: string, provider: Provider, mark: FoundMark | undefined): Entry {
   const { host, port, metadata, enabled, draining, weight } = provider;
   return {
     key,

@@ -1,6 +1,6 @@
 /** The file beside the providers in which sonde writes health: read with care, replaced atomically. */
 
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { MarkRecord } from '../shared/mark.ts';
 
@@ -19,31 +19,33 @@ export type StatusFile = z.output<typeof statusFile>;
 
 const EMPTY: StatusFile = { version: 1, writer: '', instances: {} };
 
-export type ReadStatus =
-  | { readonly kind: 'read'; readonly text: string; readonly status: StatusFile }
-  /** It is there and is no status file. */
-  | { readonly kind: 'corrupt'; readonly text: string };
+export interface ReadStatus {
+  /** Empty where there is no file. */
+  readonly text: string;
+  readonly status: StatusFile;
+  /** It is there and is no status file of this version. */
+  readonly corrupt: boolean;
+}
 
 /** Rejects with the system's error when the file is there and cannot be read. */
 export async function readStatus(path: string): Promise<ReadStatus> {
-  let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    const text = await readFile(path, 'utf8');
+    const status = parseStatus(text);
+    return { text, status: status ?? EMPTY, corrupt: status === undefined };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { kind: 'read', text: '', status: EMPTY };
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+      return { text: '', status: EMPTY, corrupt: false };
     throw error;
   }
-  return parseStatus(text);
 }
 
-function parseStatus(text: string): ReadStatus {
+function parseStatus(text: string): StatusFile | undefined {
   try {
-    const decoded = statusFile.safeParse(JSON.parse(text));
-    if (decoded.success) return { kind: 'read', text, status: decoded.data };
+    return statusFile.safeParse(JSON.parse(text)).data;
   } catch {
-    // Not JSON: corrupt like any other wrong content.
+    return undefined;
   }
-  return { kind: 'corrupt', text };
 }
 
 export function formatStatus(status: StatusFile): string {
@@ -54,14 +56,14 @@ export function formatStatus(status: StatusFile): string {
 /** Readers see the old content or the new one, and after a crash of the machine one of the two. */
 export async function replaceFile(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
-  const file = await open(temporary, 'w', 0o644);
   try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
+    // `flush` makes it reach the disk before the name points to it.
+    await writeFile(temporary, text, { flush: true });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
   }
-  await rename(temporary, path);
 }
 
 /** A corrupt file is kept for people to look at; returns where. */
