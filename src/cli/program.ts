@@ -7,10 +7,11 @@ import { addConfig } from './config.ts';
 import { addDemo } from './demo.ts';
 import { addGet } from './get.ts';
 import type { AddCommand, Io } from './io.ts';
+import { addPing } from './ping.ts';
 import { addRun } from './run.ts';
 import { addValidate } from './validate.ts';
 
-const COMMANDS: readonly AddCommand[] = [addRun, addDemo, addCheck, addValidate, addGet, addConfig];
+const COMMANDS: readonly AddCommand[] = [addRun, addDemo, addCheck, addValidate, addGet, addPing, addConfig];
 
 /** Wrong usage throws a CommanderError once it was told. */
 export function createProgram(io: Io): Command {
