@@ -6,6 +6,7 @@ import type { Catalogue } from '../core/catalogue.ts';
 import type { ProbePlugin } from '../core/probe.ts';
 import type { RegistryPlugin } from '../core/registry.ts';
 import type { RulePlugin } from '../core/rule.ts';
+import { guardedPlugin } from './plugin-registry.ts';
 import type { ProblemCode } from './problem.ts';
 
 const LISTS = ['probes', 'rules', 'registries'] as const;
@@ -60,7 +61,7 @@ function listsOf(module: unknown): Lists {
   return {
     probes: plugins(module, 'probes') as readonly ProbePlugin[],
     rules: plugins(module, 'rules') as readonly RulePlugin[],
-    registries: plugins(module, 'registries') as readonly RegistryPlugin[],
+    registries: (plugins(module, 'registries') as readonly RegistryPlugin[]).map(guardedPlugin),
   };
 }
 

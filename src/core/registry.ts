@@ -71,7 +71,7 @@ export interface RegistryPlugin<O = unknown> extends Plugin<O, RegistryDeps, Reg
   };
 }
 
-const REGISTRY_ERROR_CODES = [
+export const REGISTRY_ERROR_CODES = [
   'unreachable',
   'unauthorised',
   'forbidden',

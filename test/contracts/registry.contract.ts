@@ -43,7 +43,7 @@ export interface Harness {
   weight(service: string, key: string): Promise<number | undefined>;
 }
 
-export type RegistryTest = 'weight' | 'own-update' | 'write' | 'new-life';
+type RegistryTest = 'weight' | 'own-update' | 'write' | 'new-life' | 'enabled';
 
 export interface RegistryContract {
   readonly name: string;
@@ -96,14 +96,9 @@ export function describeRegistry({ name, plugin, start, skip = [] }: RegistryCon
       registry.write?.(requests, NEVER) ?? Promise.resolve([]);
     const one = async (request: WriteRequest): Promise<Receipt['kind'] | undefined> =>
       (await write(request))[0]?.kind;
-    const listed = async (service: string, key: string): Promise<Instance> => {
-      const entry = (await listOnce(registry)).get(service)?.get(key);
-      if (entry === undefined) throw new Error(`${service} ${key} is not listed`);
-      return instanceOf(service, entry);
-    };
 
     it('tells who is there, then that this is all', async () => {
-      await harness.put('web', '10.0.0.1:80', { metadata: { zone: 'a' }, enabled: false });
+      await harness.put('web', '10.0.0.1:80', { metadata: { zone: 'a' } });
       await harness.put('web', '10.0.0.2:80');
       await harness.put('db', '10.0.0.3:5432');
       const services = await listOnce(registry);
@@ -111,11 +106,16 @@ export function describeRegistry({ name, plugin, start, skip = [] }: RegistryCon
       expect(services.get('web')?.get('10.0.0.1:80')).toMatchObject({
         host: '10.0.0.1',
         port: 80,
-        enabled: false,
+        enabled: true,
         draining: false,
         metadata: { zone: 'a' },
       });
       expect(services.get('web')?.get('10.0.0.2:80')).toMatchObject({ enabled: true, metadata: {} });
+    });
+
+    optional('enabled', 'tells who was taken out of service by others', async () => {
+      await harness.put('web', '10.0.0.1:80', { enabled: false });
+      expect((await listOnce(registry)).get('web')?.get('10.0.0.1:80')?.enabled).toBe(false);
     });
 
     it('tells of an empty registry that it is empty', async () => {
@@ -165,7 +165,7 @@ export function describeRegistry({ name, plugin, start, skip = [] }: RegistryCon
 
     it('gives the same instance the same identity, in another process too', async () => {
       await harness.put('web', '10.0.0.1:80');
-      const first = await listed('web', '10.0.0.1:80');
+      const first = await listed(registry, 'web', '10.0.0.1:80');
       await harness.put('web', '10.0.0.1:80', { metadata: { changed: 'yes' } });
       const other = make(plugin, harness.options, scope);
       const entry = (await listOnce(other)).get('web')?.get('10.0.0.1:80');
@@ -174,10 +174,10 @@ export function describeRegistry({ name, plugin, start, skip = [] }: RegistryCon
 
     optional('new-life', 'takes a provider that registered anew for another instance', async () => {
       await harness.put('web', '10.0.0.1:80');
-      const first = await listed('web', '10.0.0.1:80');
+      const first = await listed(registry, 'web', '10.0.0.1:80');
       await harness.remove('web', '10.0.0.1:80');
       await harness.put('web', '10.0.0.1:80');
-      const second = await listed('web', '10.0.0.1:80');
+      const second = await listed(registry, 'web', '10.0.0.1:80');
       expect(second.id).not.toBe(first.id);
       expect(await one(request(first, DEAD))).toBe('gone');
     });
@@ -207,15 +207,15 @@ export function describeRegistry({ name, plugin, start, skip = [] }: RegistryCon
 
     optional('write', 'writes health with a mark, once', async () => {
       await harness.put('web', '10.0.0.1:80');
-      const instance = await listed('web', '10.0.0.1:80');
+      const instance = await listed(registry, 'web', '10.0.0.1:80');
       expect(await one(request(instance, DEAD))).toBe('written');
-      const { mark } = await listed('web', '10.0.0.1:80');
+      const { mark } = await listed(registry, 'web', '10.0.0.1:80');
       expect(mark).toMatchObject({ ...without(DEAD), writer: 'sonde', version: 1, intact: true });
       const bytes = await harness.bytes();
       expect(await one(request(instance, { ...DEAD, since: '2027-01-01T00:00:00.000Z' }))).toBe('unchanged');
       expect(await harness.bytes()).toBe(bytes);
       expect(await one(request(instance, SUB))).toBe('written');
-      expect((await listed('web', '10.0.0.1:80')).mark).toMatchObject({
+      expect((await listed(registry, 'web', '10.0.0.1:80')).mark).toMatchObject({
         health: 'sub-healthy',
         reason: 'slow',
       });
@@ -225,14 +225,14 @@ export function describeRegistry({ name, plugin, start, skip = [] }: RegistryCon
       await harness.put('web', '10.0.0.1:80');
       const follower = follow();
       await follower.until((services) => services.get('web')?.size === 1);
-      await write(request(await listed('web', '10.0.0.1:80'), DEAD));
+      await write(request(await listed(registry, 'web', '10.0.0.1:80'), DEAD));
       await follower.until((services) => services.get('web')?.get('10.0.0.1:80')?.mark?.health === 'dead');
     });
 
     optional('write', 'says gone of an instance that has left, and brings nothing back', async () => {
       await harness.put('web', '10.0.0.1:80');
       await harness.put('web', '10.0.0.2:80');
-      const instance = await listed('web', '10.0.0.1:80');
+      const instance = await listed(registry, 'web', '10.0.0.1:80');
       await harness.remove('web', '10.0.0.1:80');
       expect(await one(request(instance, DEAD))).toBe('gone');
       expect((await listOnce(registry)).get('web')?.has('10.0.0.1:80')).toBe(false);
@@ -240,7 +240,9 @@ export function describeRegistry({ name, plugin, start, skip = [] }: RegistryCon
 
     optional('write', 'answers each of a batch for itself', async () => {
       for (const last of [1, 2, 3, 4]) await harness.put('web', `10.0.0.${last}:80`);
-      const instances = await Promise.all([1, 2, 3, 4].map((last) => listed('web', `10.0.0.${last}:80`)));
+      const instances = await Promise.all(
+        [1, 2, 3, 4].map((last) => listed(registry, 'web', `10.0.0.${last}:80`)),
+      );
       const [a, b, c, d] = instances as [Instance, Instance, Instance, Instance];
       await write(request(b, DEAD), request(c, DEAD));
       await harness.edit('web', '10.0.0.3:80', { health: 'healthy' });
@@ -255,17 +257,20 @@ export function describeRegistry({ name, plugin, start, skip = [] }: RegistryCon
       'leaves an edited value alone until told otherwise, and after a restart too',
       async () => {
         await harness.put('web', '10.0.0.1:80');
-        const instance = await listed('web', '10.0.0.1:80');
+        const instance = await listed(registry, 'web', '10.0.0.1:80');
         await write(request(instance, DEAD));
         await harness.edit('web', '10.0.0.1:80', { health: 'healthy' });
         const bytes = await harness.bytes();
-        expect((await listed('web', '10.0.0.1:80')).mark).toMatchObject({ health: 'healthy', intact: false });
+        expect((await listed(registry, 'web', '10.0.0.1:80')).mark).toMatchObject({
+          health: 'healthy',
+          intact: false,
+        });
         registry = make(plugin, harness.options, scope);
         expect(await one(request(instance, SUB))).toBe('contested');
         expect(await one(request(instance, RELEASE))).toBe('contested');
         expect(await harness.bytes()).toBe(bytes);
         expect(await one({ ...request(instance, SUB), force: true })).toBe('written');
-        expect((await listed('web', '10.0.0.1:80')).mark).toMatchObject({
+        expect((await listed(registry, 'web', '10.0.0.1:80')).mark).toMatchObject({
           health: 'sub-healthy',
           intact: true,
         });
@@ -274,10 +279,10 @@ export function describeRegistry({ name, plugin, start, skip = [] }: RegistryCon
 
     optional('write', 'leaves another writer alone', async () => {
       await harness.put('web', '10.0.0.1:80');
-      const instance = await listed('web', '10.0.0.1:80');
+      const instance = await listed(registry, 'web', '10.0.0.1:80');
       await write({ ...request(instance, DEAD), writer: 'other' });
       expect(await one(request(instance, HEALTHY))).toBe('contested');
-      expect((await listed('web', '10.0.0.1:80')).mark).toMatchObject({
+      expect((await listed(registry, 'web', '10.0.0.1:80')).mark).toMatchObject({
         writer: 'other',
         health: 'dead',
         intact: true,
@@ -286,12 +291,12 @@ export function describeRegistry({ name, plugin, start, skip = [] }: RegistryCon
 
     optional('write', 'releases without a trace', async () => {
       await harness.put('web', '10.0.0.1:80', { weight: 100, metadata: { a: 'b' } });
-      const instance = await listed('web', '10.0.0.1:80');
-      const before = (await listed('web', '10.0.0.1:80')) as Partial<Instance>;
+      const instance = await listed(registry, 'web', '10.0.0.1:80');
+      const before = (await listed(registry, 'web', '10.0.0.1:80')) as Partial<Instance>;
       await write(request(instance, DEAD));
       expect(await one(request(instance, RELEASE))).toBe('written');
       expect(await one(request(instance, RELEASE))).toBe('unchanged');
-      const { revision: _a, ...after } = await listed('web', '10.0.0.1:80');
+      const { revision: _a, ...after } = await listed(registry, 'web', '10.0.0.1:80');
       const { revision: _b, ...was } = before;
       expect(after).toEqual(was);
     });
@@ -299,7 +304,7 @@ export function describeRegistry({ name, plugin, start, skip = [] }: RegistryCon
     optional('weight', 'scales a weight from the original, never twice, and restores it', async () => {
       registry = make(plugin, { ...harness.options, weight: { subHealthy: '30%', dead: 0 } }, scope);
       await harness.put('web', '10.0.0.1:80', { weight: 100 });
-      const instance = await listed('web', '10.0.0.1:80');
+      const instance = await listed(registry, 'web', '10.0.0.1:80');
       await write(request(instance, SUB));
       expect(await harness.weight('web', '10.0.0.1:80')).toBe(30);
       await write(request(instance, { ...SUB, reason: 'low-success-rate' }));
@@ -319,7 +324,7 @@ export function describeRegistry({ name, plugin, start, skip = [] }: RegistryCon
 
     optional('own-update', 'never overwrites what a provider changes meanwhile', async () => {
       await harness.put('web', '10.0.0.1:80', { metadata: { n: '0' } });
-      const instance = await listed('web', '10.0.0.1:80');
+      const instance = await listed(registry, 'web', '10.0.0.1:80');
       for (let n = 1; n <= 20; n++) {
         // The provider registers anew and wipes out the mark, while sonde writes from an old listing.
         const [, kind] = await Promise.all([
@@ -327,13 +332,13 @@ export function describeRegistry({ name, plugin, start, skip = [] }: RegistryCon
           one(request(instance, n % 2 ? DEAD : SUB)),
         ]);
         expect(['written', 'unchanged']).toContain(kind);
-        expect((await listed('web', '10.0.0.1:80')).metadata.n).toBe(String(n));
+        expect((await listed(registry, 'web', '10.0.0.1:80')).metadata.n).toBe(String(n));
       }
     });
 
     optional('write', 'throws in an outage', async () => {
       await harness.put('web', '10.0.0.1:80');
-      const instance = await listed('web', '10.0.0.1:80');
+      const instance = await listed(registry, 'web', '10.0.0.1:80');
       await harness.outage();
       await expect(write(request(instance, DEAD))).rejects.toBeInstanceOf(RegistryError);
       await harness.recover();
@@ -342,12 +347,12 @@ export function describeRegistry({ name, plugin, start, skip = [] }: RegistryCon
 
     optional('write', 'writes nothing when it was aborted before', async () => {
       await harness.put('web', '10.0.0.1:80');
-      const instance = await listed('web', '10.0.0.1:80');
+      const instance = await listed(registry, 'web', '10.0.0.1:80');
       const reason = new Error('too late');
       await expect(registry.write?.([request(instance, DEAD)], AbortSignal.abort(reason))).rejects.toBe(
         reason,
       );
-      expect((await listed('web', '10.0.0.1:80')).mark).toBeUndefined();
+      expect((await listed(registry, 'web', '10.0.0.1:80')).mark).toBeUndefined();
     });
   });
 }
@@ -428,6 +433,13 @@ export async function listOnce(registry: Registry): Promise<Services> {
   }
   stop.abort(new Error('listed'));
   return services;
+}
+
+/** The instance as a fresh listing tells it. */
+export async function listed(registry: Registry, service: string, key: string): Promise<Instance> {
+  const entry = (await listOnce(registry)).get(service)?.get(key);
+  if (entry === undefined) throw new Error(`${service} ${key} is not listed`);
+  return instanceOf(service, entry);
 }
 
 function take(services: Map<string, ReadonlyMap<string, Entry>>, snapshot: Snapshot): void {

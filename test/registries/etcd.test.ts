@@ -1,24 +1,25 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { request as ask } from 'undici';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../src/app/system-clock.ts';
-import { RegistryError } from '../../src/core/registry.ts';
 import { COMPACTED, EtcdApi } from '../../src/registries/etcd/api.ts';
 import { etcdOptions } from '../../src/registries/etcd/options.ts';
-import { entryOf, placeOf } from '../../src/registries/etcd/record.ts';
 import { etcdRegistry } from '../../src/registries/etcd/registry.ts';
-import { failureOf, watchLine } from '../../src/registries/etcd/wire.ts';
 import {
   describeRegistry,
   Follower,
   type Harness,
+  instanceOf,
+  listed,
   listOnce,
   make,
   request,
 } from '../contracts/registry.contract.ts';
 import { b64, EtcdServer } from '../support/etcd-server.ts';
+import { serve } from '../support/json-server.ts';
 import { describeWith } from '../support/servers.ts';
+import { tempDir } from '../support/temp-dir.ts';
 
 const PREFIX = '/sonde/';
 const NEVER = new AbortController().signal;
@@ -130,12 +131,134 @@ describeWith('etcd', 'etcd', 'etcd, a real one', () => {
       const { ID } = (await server.call('/v3/lease/grant', { TTL: 2 })) as { ID: string };
       await server.put(`${PREFIX}default/web/a:1`, { host: 'a', port: 1 }, ID);
       const registry = make(etcdRegistry, harnessOn(server).options, scope);
-      const entry = (await listOnce(registry)).get('web')?.get('a:1');
-      if (entry === undefined) throw new Error('not listed');
-      const instance = { ...entry, namespace: 'default', service: 'web', registry: 'reg', id: 'x' as never };
+      const instance = await listed(registry, 'web', 'a:1');
       expect(await registry.write?.([request(instance, DEAD)], NEVER)).toMatchObject([{ kind: 'written' }]);
       await expect.poll(() => server.get(`${PREFIX}default/web/a:1`), { timeout: 10_000 }).toBeUndefined();
       expect(await registry.write?.([request(instance, DEAD)], NEVER)).toMatchObject([{ kind: 'gone' }]);
+    }));
+
+  it('puts a status key under the lease of its instance', () =>
+    withEtcd(async (server, scope) => {
+      const { ID } = (await server.call('/v3/lease/grant', { TTL: 2 })) as { ID: string };
+      await server.put(`${PREFIX}default/web/a:1`, { host: 'a', port: 1 }, ID);
+      const registry = make(etcdRegistry, harnessOn(server, { statusPrefix: '/status/' }).options, scope);
+      const instance = await listed(registry, 'web', 'a:1');
+      expect(await registry.write?.([request(instance, DEAD)], NEVER)).toMatchObject([{ kind: 'written' }]);
+      expect((await server.all('/status/')).size).toBe(1);
+      await expect.poll(async () => (await server.all('/status/')).size, { timeout: 10_000 }).toBe(0);
+    }));
+
+  it('removes the status key of an instance that has left with the next write', () =>
+    withEtcd(async (server, scope) => {
+      const harness = harnessOn(server, { statusPrefix: '/status/' });
+      for (const key of ['a:1', 'b:1', 'c:1']) await harness.put('web', key);
+      const registry = make(etcdRegistry, harness.options, scope);
+      const instances = await Promise.all(['a:1', 'b:1', 'c:1'].map((key) => listed(registry, 'web', key)));
+      await registry.write?.(
+        instances.map((instance) => request(instance, DEAD)),
+        NEVER,
+      );
+      await harness.edit('web', 'b:1', { health: 'healthy' });
+      for (const key of ['a:1', 'b:1']) await harness.remove('web', key);
+      const follower = new Follower(registry);
+      scope.defer(() => follower.stop());
+      await follower.until((services) => services.get('web')?.size === 1);
+      await registry.write?.([request(await listed(registry, 'web', 'c:1'), DEAD)], NEVER);
+      // What somebody edited is theirs.
+      const left = await server.all('/status/');
+      expect([...left.keys()]).toEqual(['/status/default/web/b:1', '/status/default/web/c:1']);
+    }));
+
+  it('keeps what it does not know in a value, to the last digit', () =>
+    withEtcd(async (server, scope) => {
+      const value = '{"host":"a","port":1,"id":12345678901234567890,"ratio":1.50,"more":{"x":[null,1e2]}}';
+      await server.put(`${PREFIX}default/web/a:1`, value);
+      const registry = make(etcdRegistry, harnessOn(server).options, scope);
+      const instance = await listed(registry, 'web', 'a:1');
+      await registry.write?.([request(instance, DEAD)], NEVER);
+      const written = (await server.all(PREFIX)).get(`${PREFIX}default/web/a:1`);
+      expect(written).toMatch(`${value.slice(0, -1)},"sonde":{`);
+      await registry.write?.([request(instance, { kind: 'release' })], NEVER);
+      expect((await server.all(PREFIX)).get(`${PREFIX}default/web/a:1`)).toBe(value);
+    }));
+
+  it('refuses the one instance that it may not write, and writes the others', () =>
+    withEtcd(async (server, scope) => {
+      for (const service of ['web', 'db'])
+        await server.put(`${PREFIX}default/${service}/a:1`, { host: 'a', port: 1 });
+      for (const name of ['root', 'sonde']) {
+        await server.call('/v3/auth/user/add', { name, password: 'secret' });
+        await server.call('/v3/auth/role/add', { name });
+        await server.call('/v3/auth/user/grant', { user: name, role: name });
+      }
+      const grant = (permType: string, key: string) =>
+        server.call('/v3/auth/role/grant', {
+          name: 'sonde',
+          perm: { permType, key: b64(key), range_end: b64(`${key.slice(0, -1)}0`) },
+        });
+      await grant('READ', PREFIX);
+      await grant('WRITE', `${PREFIX}default/web/`);
+      await server.call('/v3/auth/enable', {});
+      const user = { username: 'sonde', password: 'secret', insecure: true };
+      const registry = make(etcdRegistry, { endpoints: [server.endpoint], ...user }, scope);
+      const [web, db] = [await listed(registry, 'web', 'a:1'), await listed(registry, 'db', 'a:1')];
+      expect(await registry.write?.([request(web, DEAD), request(db, DEAD)], NEVER)).toMatchObject([
+        { instance: web.id, kind: 'written' },
+        { instance: db.id, kind: 'refused', detail: expect.stringContaining('permission denied') as string },
+      ]);
+      await expect(registry.write?.([request(db, DEAD)], NEVER)).rejects.toMatchObject({ code: 'forbidden' });
+      const elsewhere = make(
+        etcdRegistry,
+        { endpoints: [server.endpoint], prefix: '/other', ...user },
+        scope,
+      );
+      await expect(listOnce(elsewhere)).rejects.toMatchObject({ code: 'forbidden' });
+    }));
+
+  it('logs in once for many calls', () =>
+    withEtcd(async (server, scope) => {
+      for (let i = 0; i < 64; i++)
+        await server.put(`${PREFIX}default/web/h${i}:1`, { host: `h${i}`, port: 1 });
+      await server.call('/v3/auth/user/add', { name: 'root', password: 'secret' });
+      await server.call('/v3/auth/role/add', { name: 'root' });
+      await server.call('/v3/auth/user/grant', { user: 'root', role: 'root' });
+      await server.call('/v3/auth/enable', {});
+      const passwordFile = join(tempDir(scope), 'password');
+      writeFileSync(passwordFile, 'secret\n');
+      let logins = 0;
+      const gateway = await serve(scope, async (path, body, headers) => {
+        if (path === '/v3/auth/authenticate') logins++;
+        const { statusCode, body: answer } = await ask(`${server.endpoint}${path}`, {
+          method: 'POST',
+          body,
+          headers: headers.authorization === undefined ? {} : { authorization: headers.authorization },
+          reset: true,
+        });
+        return { status: statusCode, body: await answer.text() };
+      });
+      const options = { endpoints: [gateway], username: 'root', passwordFile, insecure: true };
+      const registry = make(etcdRegistry, options, scope);
+      const services = await listOnce(make(etcdRegistry, options, scope));
+      expect(logins).toBe(1);
+      const requests = [...(services.get('web')?.values() ?? [])].map((entry) =>
+        request(instanceOf('web', entry), DEAD),
+      );
+      const receipts = await registry.write?.(requests, NEVER);
+      expect(receipts?.map(({ kind }) => kind)).toEqual(Array.from({ length: 64 }, () => 'written'));
+      expect(logins).toBe(2);
+    }));
+
+  it('turns to the next endpoint with all its calls at once', () =>
+    withEtcd(async (server, scope) => {
+      for (let i = 0; i < 20; i++)
+        await server.put(`${PREFIX}default/web/h${i}:1`, { host: `h${i}`, port: 1 });
+      const services = await listOnce(make(etcdRegistry, harnessOn(server).options, scope));
+      const options = { endpoints: ['http://127.0.0.1:1', server.endpoint] };
+      const requests = [...(services.get('web')?.values() ?? [])].map((entry) =>
+        request(instanceOf('web', entry), DEAD),
+      );
+      const receipts = await make(etcdRegistry, options, scope).write?.(requests, NEVER);
+      expect(new Set(receipts?.map(({ kind }) => kind))).toEqual(new Set(['written']));
     }));
 
   it('lists 5,000 keys page by page at one revision', () =>
@@ -195,98 +318,4 @@ describeWith('etcd', 'etcd', 'etcd, a real one', () => {
       const options = { endpoints: ['http://127.0.0.1:1', server.endpoint] };
       expect((await listOnce(make(etcdRegistry, options, scope))).get('web')?.size).toBe(1);
     }));
-});
-
-describe('etcd on the wire', () => {
-  it('lists anew when its watch is cancelled', async () => {
-    await using scope = new AsyncDisposableStack();
-    let listings = 0;
-    const server = createServer((request, response) => {
-      if (request.url === '/v3/watch') {
-        response.write('{"result":{"created":true}}\n');
-        response.write('{"result":{"canceled":true,"compact_revision":"8"}}\n');
-        return;
-      }
-      listings++;
-      const value = b64(JSON.stringify({ host: 'a', port: listings }));
-      const kvs = [
-        { key: b64(`${PREFIX}default/web/a`), value, create_revision: '1', mod_revision: String(listings) },
-      ];
-      response.end(JSON.stringify({ header: { revision: '5' }, kvs, count: '1' }));
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    scope.defer(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const follower = new Follower(make(etcdRegistry, { endpoints: [endpoint] }, scope));
-    scope.defer(() => follower.stop());
-    await follower.until((services) => (services.get('web')?.get('a')?.port ?? 0) >= 3);
-  });
-
-  it('says what to switch on where the gateway is off', async () => {
-    await using scope = new AsyncDisposableStack();
-    const server = createServer((_request, response) => response.writeHead(404).end('404 page not found'));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    scope.use(server);
-    const registry = make(
-      etcdRegistry,
-      { endpoints: [`http://127.0.0.1:${(server.address() as AddressInfo).port}`] },
-      scope,
-    );
-    const error = await listOnce(registry).catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(RegistryError);
-    expect(error).toMatchObject({
-      code: 'unsupported',
-      message: expect.stringContaining('enable-grpc-gateway') as string,
-    });
-  });
-
-  it.each([
-    [401, '{"code":16,"message":"invalid auth token"}', 'unauthorised'],
-    [
-      400,
-      '{"error":"etcdserver: user name is empty","code":3,"message":"etcdserver: user name is empty"}',
-      'unauthorised',
-    ],
-    [403, '{"code":7,"message":"permission denied"}', 'forbidden'],
-    [429, '', 'overloaded'],
-    [503, 'no leader', 'unreachable'],
-    [400, '{"code":3,"message":"bad range"}', 'protocol'],
-  ])('%i %s is %s', (status, body, code) => {
-    expect(failureOf(status, body).code).toBe(code);
-  });
-
-  it.each([
-    ['/sonde/ns/svc/id', { namespace: 'ns', service: 'svc', id: 'id' }],
-    ['/sonde/ns/svc', undefined],
-    ['/sonde/ns/svc/id/more', undefined],
-    ['/other/ns/svc/id', undefined],
-  ])('%s', (key, place) => {
-    expect(placeOf(key, '/sonde/')).toEqual(place);
-  });
-
-  it('decodes any value without throwing', () => {
-    const kv = (value: string) => ({ key: 'k', value, createRevision: '1', modRevision: '2', lease: '0' });
-    fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.json()), (text) => void entryOf(kv(text), 'id', undefined)),
-    );
-    fc.assert(fc.property(fc.jsonValue(), (line) => void watchLine.safeParse(line)));
-  });
-
-  it('refuses credentials in the clear, and prefixes below each other', () => {
-    const issues = (options: object) => {
-      const result = etcdRegistry.options['~standard'].validate({
-        endpoints: ['http://127.0.0.1:2379'],
-        ...options,
-      });
-      return result instanceof Promise ? [] : result.issues?.map(({ path }) => path?.map(String).join('.'));
-    };
-    expect(issues({ username: 'u', password: 'p' })).toEqual(['username']);
-    expect(issues({ username: 'u', password: 'p', insecure: true })).toBeUndefined();
-    expect(issues({ endpoints: ['https://127.0.0.1'], username: 'u', password: 'p' })).toBeUndefined();
-    expect(issues({ statusPrefix: '/sonde/status' })).toEqual(['statusPrefix']);
-    expect(issues({ endpoints: ['ftp://x'] })).toEqual(['endpoints.0']);
-  });
 });

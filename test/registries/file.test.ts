@@ -12,6 +12,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/app/system-clock.ts';
+import type { Clock } from '../../src/core/clock.ts';
+import type { WriteRequest } from '../../src/core/registry.ts';
 import { ProvidersError, parseProviders } from '../../src/registries/file/providers.ts';
 import { fileRegistry } from '../../src/registries/file/registry.ts';
 import {
@@ -19,10 +22,12 @@ import {
   type Fields,
   Follower,
   type Harness,
+  listed,
   listOnce,
   make,
   request,
 } from '../contracts/registry.contract.ts';
+import { QuietLog } from '../support/quiet-log.ts';
 
 /** A file registry in a folder of its own. */
 function harnessIn(folder: string): Harness {
@@ -76,6 +81,14 @@ function harnessIn(folder: string): Harness {
   };
 }
 
+const NEVER = new AbortController().signal;
+const DEAD = {
+  kind: 'health',
+  health: 'dead',
+  reason: 'connect-refused',
+  since: '2026-01-01T00:00:00.000Z',
+} as const;
+
 const folder = (): string => mkdtempSync(join(tmpdir(), 'sonde-file-'));
 
 describeRegistry({
@@ -113,26 +126,106 @@ describe('file', () => {
     );
   });
 
+  it('does not believe half of a file that is just being written, though it is valid', async () => {
+    await using scope = new AsyncDisposableStack();
+    const path = join(folder(), 'providers.yaml');
+    const instance = (port: number): string => `      - { host: a, port: ${port} }\n`;
+    const text = `services:\n  - name: web\n    instances:\n${instance(1)}${instance(2)}`;
+    writeFileSync(path, text);
+    let writing = '';
+    // Whoever writes gets on whenever sonde waits.
+    const clock: Clock = {
+      ...systemClock,
+      sleep: async () => {
+        if (writing === text) return;
+        writing = text.slice(0, writing.length + 10);
+        writeFileSync(path, writing);
+      },
+    };
+    const listings: number[] = [];
+    const registry = make(fileRegistry, { path }, scope, { clock });
+    for await (const snapshot of registry.snapshots(NEVER)) {
+      if (snapshot.kind === 'service') listings.push(snapshot.entries.length);
+      if (snapshot.kind === 'synced' && writing === text) break;
+    }
+    expect(listings).toEqual([2]);
+  });
+
+  it('scales anew from the weight that a provider gives itself', async () => {
+    await using scope = new AsyncDisposableStack();
+    const harness = harnessIn(folder());
+    const registry = make(fileRegistry, { ...harness.options, weight: { subHealthy: '30%' } }, scope);
+    await harness.put('web', 'a:1', { weight: 100 });
+    const write = async (desired: WriteRequest['desired']) =>
+      (await registry.write?.([request(await listed(registry, 'web', 'a:1'), desired)], NEVER))?.[0]?.kind;
+    const sub = { ...DEAD, health: 'sub-healthy' } as const;
+    expect(await write(sub)).toBe('written');
+    expect((await listed(registry, 'web', 'a:1')).mark).toMatchObject({ intact: true });
+    await harness.put('web', 'a:1', { weight: 200 });
+    // What was made of the old weight says nothing any more: it is written again.
+    expect((await listed(registry, 'web', 'a:1')).mark).toBeUndefined();
+    expect(await write(sub)).toBe('written');
+    expect(await harness.weight('web', 'a:1')).toBe(60);
+    expect(await write({ kind: 'release' })).toBe('written');
+    expect(await harness.weight('web', 'a:1')).toBe(200);
+  });
+
+  it('leaves no temporary file where the status file cannot be replaced', async () => {
+    await using scope = new AsyncDisposableStack();
+    const dir = folder();
+    const harness = harnessIn(dir);
+    await harness.put('web', 'a:1');
+    const registry = make(
+      fileRegistry,
+      { ...harness.options, statusPath: join(dir, 'no', 'such.json') },
+      scope,
+    );
+    const instance = await listed(registry, 'web', 'a:1');
+    await expect(registry.write?.([request(instance, DEAD)], NEVER)).rejects.toMatchObject({
+      code: 'unreachable',
+      message: expect.stringContaining('cannot write') as string,
+    });
+    mkdirSync(join(dir, 'no', 'such.json'), { recursive: true });
+    await expect(registry.write?.([request(instance, DEAD)], NEVER)).rejects.toMatchObject({
+      code: 'unreachable',
+    });
+    expect(readdirSync(join(dir, 'no'))).toEqual(['such.json']);
+  });
+
+  it('says once that a status file is corrupt', async () => {
+    await using scope = new AsyncDisposableStack();
+    const dir = folder();
+    const harness = harnessIn(dir);
+    await harness.put('web', 'a:1');
+    writeFileSync(join(dir, 'providers.status.json'), '{ "version": 2 }');
+    const log = new QuietLog();
+    const registry = make(fileRegistry, harness.options, scope, { log });
+    for (let i = 0; i < 3; i++) expect((await listOnce(registry)).size).toBe(1);
+    expect(log.lines.map(({ level, message }) => `${level} ${message}`)).toEqual([
+      'warn The status file is corrupt: its marks are ignored, a write sets it aside',
+    ]);
+  });
+
+  it.each([{ poll: '11s' }, { poll: '0s' }, { poll: 1 }, { pth: 'x' }, { path: '' }])(
+    'refuses the options %j',
+    (given) => {
+      const result = fileRegistry.options['~standard'].validate({ path: 'p', ...given });
+      expect(result).toHaveProperty('issues.0');
+    },
+  );
+
   it('keeps the format of the status file', async () => {
     await using scope = new AsyncDisposableStack();
     const dir = folder();
     const harness = harnessIn(dir);
     await harness.put('web', '10.0.0.1:80');
     const registry = make(fileRegistry, harness.options, scope);
-    const entry = (await listOnce(registry)).get('web')?.get('10.0.0.1:80');
-    if (entry === undefined) throw new Error('not listed');
-    const instance = { ...entry, namespace: 'default', service: 'web', registry: 'reg', id: 'x' as never };
+    const instance = await listed(registry, 'web', '10.0.0.1:80');
     writeFileSync(
       join(dir, 'providers.status.json'),
       JSON.stringify({ version: 1, writer: '', mine: 'kept', instances: { 'default/gone/x:1': {} } }),
     );
-    const desired = {
-      kind: 'health',
-      health: 'dead',
-      reason: 'connect-refused',
-      since: '2026-01-01T00:00:00.000Z',
-    } as const;
-    await registry.write?.([request(instance, desired)], new AbortController().signal);
+    await registry.write?.([request(instance, DEAD)], NEVER);
     expect(JSON.parse(await harness.bytes())).toEqual({
       version: 1,
       writer: 'sonde',
@@ -159,17 +252,9 @@ describe('file', () => {
     await harness.put('web', '10.0.0.1:80');
     writeFileSync(join(dir, 'providers.status.json'), '{ "version": 1, "inst');
     const registry = make(fileRegistry, harness.options, scope);
-    const entry = (await listOnce(registry)).get('web')?.get('10.0.0.1:80');
-    if (entry === undefined) throw new Error('not listed');
-    expect(entry.mark).toBeUndefined();
-    const instance = { ...entry, namespace: 'default', service: 'web', registry: 'reg', id: 'x' as never };
-    const desired = {
-      kind: 'health',
-      health: 'dead',
-      reason: 'slow',
-      since: '2026-01-01T00:00:00.000Z',
-    } as const;
-    await registry.write?.([request(instance, desired)], new AbortController().signal);
+    const instance = await listed(registry, 'web', '10.0.0.1:80');
+    expect(instance.mark).toBeUndefined();
+    await registry.write?.([request(instance, DEAD)], NEVER);
     const aside = readdirSync(dir).find((name) => name.includes('.corrupt-'));
     expect(readFileSync(join(dir, aside ?? 'none'), 'utf8')).toBe('{ "version": 1, "inst');
   });

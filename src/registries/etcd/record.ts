@@ -54,7 +54,10 @@ export function entryOf(kv: KeyValue, id: string, status: KeyValue | undefined):
   };
 }
 
-const written = z.looseObject({ weight: z.number().optional().catch(undefined), sonde: z.unknown().optional() });
+const written = z.looseObject({
+  weight: z.number().optional().catch(undefined),
+  sonde: z.unknown().optional(),
+});
 
 /** What of a value matters for a write; undefined where it is no JSON object. */
 export function standingIn(
