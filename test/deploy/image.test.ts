@@ -46,7 +46,7 @@ describeWith('buildah', 'buildah', 'the image', () => {
     const container = start(image, dir);
     scope.defer(() => void container.kill('SIGKILL'));
     let said = '';
-    container.stderr?.on('data', (text: Buffer) => {
+    container.stderr.on('data', (text: Buffer) => {
       said += text.toString();
     });
     const health = async (): Promise<unknown> => {
