@@ -291,6 +291,15 @@ describe('file', () => {
     expect(service?.instances.get('i')?.metadata).toEqual({ z: '1', y: 'true' });
   });
 
+  it('reads what the documentation shows', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/registries.md'), 'utf8');
+    const [, text = ''] = /^```yaml data\n([\s\S]*?)^```$/m.exec(page) ?? [];
+    const [web, empty] = parseProviders(text);
+    expect([...(web?.instances.keys() ?? [])]).toEqual(['10.0.0.1:8080', 'web-2']);
+    expect(web?.instances.get('web-2')?.metadata).toEqual({ tier: 'front', zone: 'b' });
+    expect(empty?.instances.size).toBe(0);
+  });
+
   it('never throws anything but its own error', () => {
     fc.assert(
       fc.property(
