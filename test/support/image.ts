@@ -13,7 +13,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const WORK = join(tmpdir(), 'sonde-image-test');
 const NAME = 'docker.io/library/node:26-bookworm-slim';
 
-export function buildah(...args: string[]): string {
+function buildah(...args: string[]): string {
   const storage = ['--root', join(WORK, 'storage'), '--storage-driver', 'vfs'];
   return execFileSync('buildah', [...storage, ...args], {
     encoding: 'utf8',
