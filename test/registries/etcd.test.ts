@@ -100,10 +100,8 @@ describeWith('etcd', 'etcd', 'etcd, a real one', () => {
   it('ends a watch that a compaction cancelled, whose stream stays open', () =>
     withEtcd(async (server, scope) => {
       for (let i = 0; i < 5; i++) await server.put(`${PREFIX}default/web/a:1`, { host: 'a', port: i + 1 });
-      const { header } = (await server.call('/v3/kv/range', { key: b64('x') })) as {
-        header: { revision: string };
-      };
-      await server.call('/v3/kv/compaction', { revision: header.revision, physical: true });
+      const revision = String(await server.revision());
+      await server.call('/v3/kv/compaction', { revision, physical: true });
       const options = etcdOptions.parse({ endpoints: [server.endpoint] });
       const api = new EtcdApi(options, { name: 'reg', clock: systemClock, scope, baseDir: '/' });
       const told: unknown[] = [];

@@ -79,10 +79,14 @@ class Recorder {
     const run = async (): Promise<void> => {
       while (!this.#stop.signal.aborted) {
         try {
+          // Whatever is written after the listing comes by the watch, also what is written before the watch is there.
+          const from = (await server.revision()) + 1n;
           for (const [key, value] of await server.all(PREFIX)) this.#note(key, value);
           const { body } = await request(`${server.endpoint}/v3/watch`, {
             method: 'POST',
-            body: JSON.stringify({ create_request: { key: b64(PREFIX), range_end: b64('/sonde0') } }),
+            body: JSON.stringify({
+              create_request: { key: b64(PREFIX), range_end: b64('/sonde0'), start_revision: String(from) },
+            }),
             signal: this.#stop.signal,
             bodyTimeout: 0,
           });

@@ -120,6 +120,14 @@ export class EtcdServer {
     return new Map(kvs.map(({ key, value = '' }) => [unb64(key), unb64(value)]));
   }
 
+  /** Of the whole store, now. */
+  async revision(): Promise<bigint> {
+    const { header } = (await this.call('/v3/kv/range', { key: b64('x') })) as {
+      header: { revision: string };
+    };
+    return BigInt(header.revision);
+  }
+
   async get(key: string): Promise<Record<string, unknown> | undefined> {
     const text = (await this.all(key)).get(key);
     return text === undefined ? undefined : (JSON.parse(text) as Record<string, unknown>);
