@@ -21,7 +21,9 @@ const LONGEST_DETAIL = 300;
 /** The outcome of an error that a socket, TLS session or HTTP parser reported in that phase. */
 export function failure(error: unknown, phase: Phase, readings?: Readings): Outcome {
   const code = codeOf(error);
-  const detail = `${describePhase(phase)}: ${messageOf(error)}`;
+  const message = messageOf(error);
+  // Node's messages of a failed connect begin with the word already.
+  const detail = message.startsWith(phase) ? message : `${describePhase(phase)}: ${message}`;
   if (OUR_LIMITS.has(code)) return skip('prober-limit', detail);
   if (OUR_NETWORK.has(code)) return skip('prober-network', detail);
   return fail(failureCause(code, phase), detail, readings);
