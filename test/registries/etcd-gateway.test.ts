@@ -145,7 +145,14 @@ describe('etcd on the wire', () => {
   });
 
   it('decodes any value without throwing', () => {
-    const kv = (value: string) => ({ key: 'k', value, createRevision: '1', modRevision: '2', lease: '0' });
+    const kv = (value: string) => ({
+      rawKey: 'aw==',
+      key: 'k',
+      value,
+      createRevision: '1',
+      modRevision: '2',
+      lease: '0',
+    });
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (text) => void entryOf(kv(text), 'id', undefined)),
     );

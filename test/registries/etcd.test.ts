@@ -6,6 +6,7 @@ import { systemClock } from '../../src/app/system-clock.ts';
 import { COMPACTED, EtcdApi } from '../../src/registries/etcd/api.ts';
 import { etcdOptions } from '../../src/registries/etcd/options.ts';
 import { etcdRegistry } from '../../src/registries/etcd/registry.ts';
+import { Shelf } from '../../src/registries/etcd/shelf.ts';
 import {
   describeRegistry,
   Follower,
@@ -272,6 +273,28 @@ describeWith('etcd', 'etcd', 'etcd, a real one', () => {
       const services = await listOnce(make(etcdRegistry, harnessOn(server).options, scope));
       expect(services.size).toBe(50);
       expect([...services.values()].reduce((sum, one) => sum + one.size, 0)).toBe(5_000);
+    }));
+
+  it('pages past keys that are no UTF-8, and counts them', () =>
+    withEtcd(async (server, scope) => {
+      const raw = (...bytes: number[]): string =>
+        Buffer.concat([Buffer.from(PREFIX), Buffer.from(bytes)]).toString('base64');
+      const keys = Array.from({ length: 999 }, (_, i) => b64(`${PREFIX}default/web/h${i}:80`));
+      // One at the end of a page of 1,000, two that look alike as text.
+      keys.push(raw(0xfe), raw(0xfe, 0xfe), raw(0xff, 0xfe));
+      const puts = keys.map((key) => ({ request_put: { key, value: b64('{"host":"h","port":80}') } }));
+      for (let i = 0; i < puts.length; i += 100)
+        await server.call('/v3/kv/txn', { success: puts.slice(i, i + 100) });
+      const api = new EtcdApi(etcdOptions.parse({ endpoints: [server.endpoint] }), {
+        name: 'reg',
+        clock: systemClock,
+        scope,
+        baseDir: '/',
+      });
+      const listing = await api.list(PREFIX, undefined, NEVER);
+      expect(listing.kvs.length).toBe(1_002);
+      const shelf = new Shelf(PREFIX, listing);
+      expect(await api.glance(PREFIX, shelf.revision, NEVER)).toEqual({ keys: shelf.size, newer: false });
     }));
 
   it('leaves out what says no instance, and says so once', () =>

@@ -57,10 +57,10 @@ export class EtcdApi {
   async list(prefix: string, at: string | undefined, signal: AbortSignal): Promise<Listing> {
     const kvs: KeyValue[] = [];
     let revision = at;
-    let from = prefix;
+    let from = base64(prefix);
     for (;;) {
       const request = {
-        key: base64(from),
+        key: from,
         range_end: prefixEnd(prefix),
         limit: PAGE,
         ...(revision === undefined ? {} : { revision }),
@@ -71,7 +71,7 @@ export class EtcdApi {
       const last = page.kvs.at(-1);
       if (!page.more || last === undefined) return { kvs, revision };
       // The next key in byte order.
-      from = `${last.key}\0`;
+      from = Buffer.concat([Buffer.from(last.rawKey, 'base64'), Buffer.of(0)]).toString('base64');
     }
   }
 

@@ -133,9 +133,9 @@ class EtcdRegistry implements Registry {
     return providers.has(service) ? entries : undefined;
   }
 
-  #tellUnreadable({ key, modRevision }: KeyValue, providers: Shelf): void {
-    if (this.#unreadable.get(key) === modRevision) return;
-    this.#unreadable.set(key, modRevision);
+  #tellUnreadable({ key, rawKey, modRevision }: KeyValue, providers: Shelf): void {
+    if (this.#unreadable.get(rawKey) === modRevision) return;
+    this.#unreadable.set(rawKey, modRevision);
     // What was said of keys that are gone need not be remembered.
     if (this.#unreadable.size > providers.size)
       for (const said of this.#unreadable.keys()) if (!providers.hasKey(said)) this.#unreadable.delete(said);

@@ -28,8 +28,8 @@ export class Shelf {
     return this.#keys.size;
   }
 
-  hasKey(key: string): boolean {
-    return this.#keys.has(key);
+  hasKey(rawKey: string): boolean {
+    return this.#keys.has(rawKey);
   }
 
   /** The newest that is known here. */
@@ -59,11 +59,11 @@ export class Shelf {
   apply({ deleted, kv }: Change): ServiceName | undefined {
     const revision = BigInt(kv.modRevision);
     if (revision > this.#revision) this.#revision = revision;
-    return deleted ? this.#delete(kv.key) : this.#put(kv);
+    return deleted ? this.#delete(kv) : this.#put(kv);
   }
 
   #put(kv: KeyValue): ServiceName | undefined {
-    this.#keys.add(kv.key);
+    this.#keys.add(kv.rawKey);
     const place = placeOf(kv.key, this.prefix);
     if (place === undefined) return undefined;
     const { namespace, service, id } = place;
@@ -74,8 +74,8 @@ export class Shelf {
     return name;
   }
 
-  #delete(key: string): ServiceName | undefined {
-    this.#keys.delete(key);
+  #delete({ key, rawKey }: KeyValue): ServiceName | undefined {
+    this.#keys.delete(rawKey);
     const place = placeOf(key, this.prefix);
     const here = place === undefined ? undefined : this.#services.get(serviceKey(place));
     if (place === undefined || here === undefined) return undefined;

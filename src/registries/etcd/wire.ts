@@ -14,6 +14,8 @@ const keyValue = z
     lease: int64.default('0'),
   })
   .transform((kv) => ({
+    /** In base64 as it came: the key of somebody else's record need not be UTF-8. */
+    rawKey: kv.key,
     key: Buffer.from(kv.key, 'base64').toString('utf8'),
     value: Buffer.from(kv.value, 'base64').toString('utf8'),
     createRevision: kv.create_revision,

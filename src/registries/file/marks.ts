@@ -67,6 +67,6 @@ export function applyRequests(
     writer = request.writer;
     return { instance: id, kind: 'written' };
   });
-  const status = writer && { ...before, writer, instances: Object.fromEntries(entries) };
-  return { receipts, status: status || undefined };
+  if (writer === undefined) return { receipts, status: undefined };
+  return { receipts, status: { ...before, writer, instances: Object.fromEntries(entries) } };
 }
