@@ -1,17 +1,8 @@
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/app/system-clock.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import type { WriteRequest } from '../../src/core/registry.ts';
@@ -28,6 +19,7 @@ import {
   request,
 } from '../contracts/registry.contract.ts';
 import { QuietLog } from '../support/quiet-log.ts';
+import { tempDir } from '../support/temp-dir.ts';
 
 /** A file registry in a folder of its own. */
 function harnessIn(folder: string): Harness {
@@ -89,7 +81,9 @@ const DEAD = {
   since: '2026-01-01T00:00:00.000Z',
 } as const;
 
-const folder = (): string => mkdtempSync(join(tmpdir(), 'sonde-file-'));
+const folders = new DisposableStack();
+afterAll(() => folders.dispose());
+const folder = (): string => tempDir(folders);
 
 describeRegistry({
   name: 'file',
