@@ -1,6 +1,7 @@
 /** How things look on this terminal, if it is one. */
 
 import type { Health } from '../core/health.ts';
+import { wantsColour } from './colour.ts';
 import type { Io } from './io.ts';
 import type { Cell, TableOptions, Tone } from './table.ts';
 
@@ -18,10 +19,9 @@ const HEALTHS = {
 
 /** Of stdout. What goes into a pipe is not cut. */
 export function lookOf({ out, env }: Io): Look {
-  const plain = (env.NO_COLOR ?? '') !== '' || env.TERM === 'dumb';
   return {
     width: out.isTTY ? out.columns : Number.POSITIVE_INFINITY,
-    color: out.isTTY && !plain,
+    color: wantsColour(out, env),
     glyphs: out.isTTY,
   };
 }

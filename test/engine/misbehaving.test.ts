@@ -6,7 +6,8 @@ import type { Rule } from '../../src/core/rule.ts';
 import { examine } from '../../src/engine/examine.ts';
 import { consecutiveRule } from '../../src/rules/consecutive.ts';
 import { ruleOf } from '../contracts/rule.contract.ts';
-import { CHECK, engineBench, target } from '../support/engine-bench.ts';
+import { checkNamed } from '../support/check.ts';
+import { engineBench, target } from '../support/engine-bench.ts';
 
 const good = ruleOf(consecutiveRule);
 const badly = (change: Partial<Record<keyof Rule, () => unknown>>): Rule =>
@@ -104,7 +105,7 @@ describe('a plugin that misbehaves stops with its check, never with the process'
     bench.engine.tell({ kind: 'assign', add: [target('a')], remove: [] });
     await bench.clock.advance(20_000);
     expect(bench.looks).toHaveLength(1);
-    remade = { ...CHECK };
+    remade = { ...checkNamed('web') };
     bench.engine.tell({ kind: 'assign', add: [], remove: [target('a').id] });
     bench.engine.tell({ kind: 'assign', add: [target('a')], remove: [] });
     await bench.clock.advance(20_000);

@@ -10,23 +10,12 @@ import type { Report } from '../../src/core/report.ts';
 import type { Target } from '../../src/core/target.ts';
 import type { WriteMode } from '../../src/core/view.ts';
 import { Pipeline } from '../../src/pipeline/pipeline.ts';
+import { checkNamed } from '../support/check.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { QuietLog } from '../support/quiet-log.ts';
 
-const CHECK: Check = {
-  name: 'web',
-  match: {},
-  probe: { kind: 'fake', options: {} },
-  ruleName: 'standard',
-  rule: { kind: 'fake', options: {} },
-  interval: 5_000,
-  edgeInterval: 5_000,
-  deadInterval: 5_000,
-  timeout: 2_000,
-  connectTimeout: 500,
-  startPeriod: 0,
-};
+const CHECK = checkNamed('web');
 
 let running: { stop: AbortController; done: Promise<void> } | undefined;
 

@@ -7,6 +7,7 @@ import type { Outcome } from '../../src/core/outcome.ts';
 import type { OptionsSchema } from '../../src/core/plugin.ts';
 import type { Report } from '../../src/core/report.ts';
 import { successRateRule } from '../../src/rules/success-rate.ts';
+import { checkNamed } from './check.ts';
 import type { FakeRegistry } from './fake-registry.ts';
 import { ManualClock } from './manual-clock.ts';
 import { QuietLog } from './quiet-log.ts';
@@ -50,21 +51,7 @@ export class AppBench {
           guard: { allowance: 0.05, freezeAbove: 0.6 },
         },
       ],
-      checks: [
-        {
-          name: 'web',
-          match: {},
-          probe: { kind: 'fake', options: {} },
-          ruleName: 'standard',
-          rule: { kind: 'success-rate', options: decoded.value },
-          interval: 5_000,
-          edgeInterval: 5_000,
-          deadInterval: 5_000,
-          timeout: 2_000,
-          connectTimeout: 500,
-          startPeriod: 0,
-        },
-      ],
+      checks: [checkNamed('web', { rule: { kind: 'success-rate', options: decoded.value } })],
       policies: [],
       engine: { concurrency: 512, perHost: 512, scripts: 4 },
       positions: new Map(),

@@ -10,22 +10,9 @@ import type { Target, TargetId } from '../../src/core/target.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import { consecutiveRule } from '../../src/rules/consecutive.ts';
 import { ruleOf } from '../contracts/rule.contract.ts';
+import { checkNamed } from './check.ts';
 import { ManualClock } from './manual-clock.ts';
 import { QuietLog } from './quiet-log.ts';
-
-export const CHECK: Check = {
-  name: 'web',
-  match: {},
-  probe: { kind: 'fake', options: {} },
-  ruleName: 'r',
-  rule: { kind: 'consecutive', options: {} },
-  interval: 5_000,
-  edgeInterval: 5_000,
-  deadInterval: 5_000,
-  timeout: 2_000,
-  connectTimeout: 500,
-  startPeriod: 0,
-};
 
 export interface BenchOptions {
   readonly check?: Partial<Check>;
@@ -46,7 +33,7 @@ export function engineBench(options: BenchOptions = {}) {
   const log = new QuietLog();
   const out: FromEngine[] = [];
   const looks: { key: string; at: number }[] = [];
-  const check: Check = { ...CHECK, ...options.check };
+  const check = checkNamed('web', options.check);
   const probe: Probe = {
     run(instance, signal) {
       looks.push({ key: instance.key, at: clock.now() });
