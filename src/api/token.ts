@@ -12,8 +12,11 @@ export type TokenResult =
 
 const FORM = /^[\x21-\x7e]{16,1024}$/;
 
-/** `file` is absolute; its folder is made too. The file has mode 0600. */
-export async function loadToken(file: string): Promise<TokenResult> {
+/**
+ * `file` is absolute; its folder is made too. The file has mode 0600. `ownOnly`: it lies where anybody may write, so one that
+ * somebody else put there beforehand is not taken.
+ */
+export async function loadToken(file: string, ownOnly = false): Promise<TokenResult> {
   try {
     const text = (await readIfThere(file)) ?? (await make(file));
     const token = text.trim();
@@ -23,7 +26,9 @@ export async function loadToken(file: string): Promise<TokenResult> {
         reason: `${file}: holds no token (one line of 16 or more printable characters)`,
       };
     }
-    const { mode } = await stat(file);
+    const { mode, uid } = await stat(file);
+    if (ownOnly && uid !== process.getuid?.())
+      return { kind: 'unusable', reason: `${file}: belongs to somebody else` };
     return { kind: 'token', token, exposed: (mode & 0o077) !== 0 };
   } catch (error) {
     if (codeOf(error) === undefined) throw error;

@@ -15,7 +15,7 @@ import { createEngine } from '../engine/engine.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { makeChecks, pick } from './make-checks.ts';
-import { tokenPath } from './token-path.ts';
+import { tokenPlace } from './token-place.ts';
 import { version } from './version.ts';
 
 export interface AppDeps {
@@ -102,9 +102,10 @@ export function assemble(config: Config, deps: AppDeps): App {
   const addresses = new Map<Door, Address>();
 
   async function listen(): Promise<string | undefined> {
-    const token = await loadToken(tokenPath(config, deps.env));
+    const place = tokenPlace(config, deps.env);
+    const token = await loadToken(place.file, place.shared);
     if (token.kind === 'unusable') return `token: ${token.reason}`;
-    if (token.exposed) log.warn('Others may read the token file', { file: tokenPath(config, deps.env) });
+    if (token.exposed) log.warn('Others may read the token file', { file: place.file });
     const api = createApi({
       board,
       log,

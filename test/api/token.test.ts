@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -41,6 +41,20 @@ describe('loadToken', () => {
     await writeFile(file, text);
     expect(await loadToken(file)).toMatchObject({ kind: 'unusable', reason: expect.stringContaining(file) });
   });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'takes no token of somebody else where anybody may write (needs root to try)',
+    async () => {
+      const file = join(folder, 'token');
+      await writeFile(file, '0123456789abcdef\n', { mode: 0o600 });
+      await chown(file, 12_345, 12_345);
+      expect(await loadToken(file, true)).toEqual({
+        kind: 'unusable',
+        reason: `${file}: belongs to somebody else`,
+      });
+      expect(await loadToken(file)).toMatchObject({ kind: 'token' });
+    },
+  );
 
   it('says why a file cannot be read', async () => {
     const file = join(folder, 'token');
