@@ -5,20 +5,16 @@
 import type { Check } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Engine, FromEngine } from '../core/engine.ts';
-import type { Instance, InstanceId } from '../core/instance.ts';
 import type { Log } from '../core/log.ts';
-import type { Observation } from '../core/observation.ts';
 import type { Registry } from '../core/registry.ts';
 import type { Reporter } from '../core/report.ts';
-import type { Verdict } from '../core/rule.ts';
-import type { TargetId } from '../core/target.ts';
 import type { WriteMode } from '../core/view.ts';
-import { aggregate } from './aggregate.ts';
 import { discover } from './discover.ts';
 import type { BrakeLimits } from './guard.ts';
-import { type Policy, rulingFor } from './policy.ts';
-import { flagsOf, type InstanceRecord, newRecord, type RecordRules, retarget } from './record.ts';
-import { Roster, type RosterChange } from './roster.ts';
+import { type Home, Instances } from './instances.ts';
+import type { Policy } from './policy.ts';
+import type { InstanceRecord } from './record.ts';
+import { Roster } from './roster.ts';
 import { WriteBack } from './write-back.ts';
 
 export interface PipelineRegistry {
@@ -46,6 +42,7 @@ export interface PipelineDeps {
 interface Source {
   readonly spec: PipelineRegistry;
   readonly writeBack: WriteBack;
+  readonly home: Home;
   /** Undefined before the first answer or failure. */
   up: boolean | undefined;
   syncedAt: number | null;
@@ -63,12 +60,12 @@ export class Pipeline {
   readonly #deps: PipelineDeps;
   readonly #roster = new Roster();
   readonly #sources: ReadonlyMap<string, Source>;
-  readonly #records = new Map<InstanceId, InstanceRecord>();
-  readonly #byTarget = new Map<TargetId, InstanceRecord>();
+  readonly #instances: Instances;
   #soon: Disposable | undefined;
 
   constructor(deps: PipelineDeps) {
     this.#deps = deps;
+    this.#instances = new Instances({ ...deps, touch: (record) => this.#touch(record) });
     this.#sources = new Map(deps.registries.map((spec) => [spec.name, this.#source(spec)]));
   }
 
@@ -83,10 +80,10 @@ export class Pipeline {
   hear(message: FromEngine): void {
     switch (message.kind) {
       case 'observed':
-        this.#observed(message.observation, message.verdict);
+        this.#instances.observed(message.observation, message.verdict);
         break;
       case 'transition': {
-        const record = this.#byTarget.get(message.transition.target);
+        const record = this.#instances.ofTarget(message.transition.target);
         if (record === undefined) break;
         const { transition } = message;
         this.#deps.report({ kind: 'target-transition', instance: record.instance.id, transition });
@@ -105,7 +102,7 @@ export class Pipeline {
 
   /** Looks at once at all targets of the instance; false if there is no such instance. */
   probeNow(id: string): boolean {
-    const record = this.#records.get(id as InstanceId);
+    const record = this.#instances.get(id);
     if (record === undefined) return false;
     for (const target of record.targets.keys())
       this.#deps.engine.tell({ kind: 'confirm', target, occasion: 'manual' });
@@ -114,7 +111,7 @@ export class Pipeline {
 
   /** An operator says to write over what contests us; false if there is no such instance. */
   overwrite(id: string): boolean {
-    const record = this.#records.get(id as InstanceId);
+    const record = this.#instances.get(id);
     if (record === undefined) return false;
     record.write.force = true;
     this.#operator(id, 'overwrite');
@@ -169,10 +166,15 @@ export class Pipeline {
       log,
       random,
       report,
-      onHold: (record) => this.#refresh(record),
+      onHold: (record) => this.#instances.refresh(record),
       onReceipt: () => this.#reconcileSoon(),
     });
-    return { spec, writeBack, up: undefined, syncedAt: null };
+    const home = {
+      writer: spec.writer,
+      mode: spec.mode,
+      forget: (record: InstanceRecord) => writeBack.forget(record),
+    };
+    return { spec, writeBack, home, up: undefined, syncedAt: null };
   }
 
   #follow(source: Source, signal: AbortSignal): Promise<void> {
@@ -183,7 +185,8 @@ export class Pipeline {
       {
         known: (service) => this.#roster.size(name, service),
         services: () => this.#roster.services(name),
-        apply: (service, entries) => this.#enrol(source, this.#roster.apply(name, service, entries)),
+        apply: (service, entries) =>
+          this.#instances.enrol(source.home, this.#roster.apply(name, service, entries)),
         synced: () => {
           source.syncedAt = clock.now();
           this.#setUp(source, true);
@@ -204,109 +207,6 @@ export class Pipeline {
     }
     source.up = up;
     this.#reportRegistry(source, error);
-  }
-
-  /** Instances came, changed or went. */
-  #enrol(source: Source, change: RosterChange): void {
-    const now = this.#deps.clock.now();
-    for (const instance of change.added) {
-      const record = newRecord(instance, this.#rules(source, instance), now);
-      this.#records.set(instance.id, record);
-      this.#assign(record, new Map());
-    }
-    for (const instance of change.changed) {
-      const record = this.#records.get(instance.id);
-      if (record === undefined) continue;
-      const rules = this.#rules(source, instance);
-      const before = record.targets;
-      const probed = !sameToProbes(record.instance, instance);
-      record.instance = instance;
-      record.mode = rules.mode;
-      record.maxUnavailable = rules.maxUnavailable;
-      if (probed) record.targets = retarget(instance, rules, now, before);
-      this.#assign(record, probed ? before : record.targets);
-    }
-    for (const instance of change.removed) this.#depart(source, instance);
-  }
-
-  #rules(source: Source, instance: Instance): RecordRules {
-    const { checks, policies } = this.#deps;
-    return { checks, writer: source.spec.writer, ...rulingFor(policies, source.spec.mode, instance) };
-  }
-
-  /** Tells engine and listeners of an instance's targets. */
-  #assign(record: InstanceRecord, before: ReadonlyMap<TargetId, unknown>): void {
-    const { instance, targets, mode } = record;
-    const remove = [...before.keys()].filter((id) => !targets.has(id));
-    for (const id of remove) this.#byTarget.delete(id);
-    const list = [...targets.values()].map(({ target }) => target);
-    for (const { id } of list) this.#byTarget.set(id, record);
-    this.#deps.report({ kind: 'instance', instance, targets: list, writeMode: mode });
-    if (before !== targets) this.#deps.engine.tell({ kind: 'assign', add: list, remove });
-    this.#refresh(record);
-    this.#touch(record);
-  }
-
-  #depart(source: Source, instance: Instance): void {
-    const record = this.#records.get(instance.id);
-    if (record === undefined) return;
-    const remove = [...record.targets.keys()];
-    for (const id of remove) this.#byTarget.delete(id);
-    this.#records.delete(instance.id);
-    source.writeBack.forget(record);
-    this.#deps.engine.tell({ kind: 'assign', add: [], remove });
-    this.#deps.report({ kind: 'departed', instance: instance.id });
-  }
-
-  #observed(observation: Observation, verdict: Verdict): void {
-    const record = this.#byTarget.get(observation.target);
-    const target = record?.targets.get(observation.target);
-    if (record === undefined || target === undefined) return;
-    this.#deps.report({ kind: 'observed', observation, verdict });
-    if (observation.outcome.kind !== 'skip') target.freshAt = this.#deps.clock.now();
-    const { health, reason } = target.judged;
-    if (verdict.health === health && verdict.reason === reason && !record.flags.includes('stale')) return;
-    target.judged = { target: observation.target, health: verdict.health, reason: verdict.reason };
-    this.#refresh(record);
-  }
-
-  /** Health and flags anew; tells and writes what changed. */
-  #refresh(record: InstanceRecord): void {
-    const now = this.#deps.clock.now();
-    const before = record.health;
-    const judged = [...record.targets.values()].map((target) => target.judged);
-    const after = aggregate(judged, before.target);
-    const flags = flagsOf(record, now);
-    const changed = after.health !== before.health || after.reason !== before.reason;
-    record.health = after;
-    if (!changed && flags.join() === record.flags.join()) return;
-    record.flags = flags;
-    if (after.health !== before.health) record.since = now;
-    const { instance, since } = record;
-    this.#deps.report({
-      kind: 'health',
-      instance: instance.id,
-      from: before.health,
-      to: after.health,
-      reason: after.reason,
-      flags,
-      since,
-      target: after.target,
-    });
-    if (after.health !== before.health) this.#tellTransition(record, before.health);
-    if (changed) this.#touch(record);
-  }
-
-  #tellTransition(record: InstanceRecord, from: string): void {
-    const { registry, namespace, service, host, port, id } = record.instance;
-    const { health, reason } = record.health;
-    const detail = `${namespace}/${service} ${host}:${port}`;
-    this.#deps.report({
-      kind: 'event',
-      event: { kind: 'transition', subject: id, from, to: health, reason, detail },
-    });
-    const fields = { registry, namespace, service, instance: `${host}:${port}`, from, to: health, reason };
-    this.#deps.log.info('Health changed', fields);
   }
 
   #touch(record: InstanceRecord): void {
@@ -331,7 +231,7 @@ export class Pipeline {
       } catch {
         return;
       }
-      for (const record of this.#records.values()) this.#refresh(record);
+      for (const record of this.#instances.all()) this.#instances.refresh(record);
       for (const source of this.#sources.values()) {
         if (round % FULL_ROUND === 0) source.writeBack.touchAll();
         source.writeBack.reconcile();
@@ -357,10 +257,4 @@ export class Pipeline {
     this.#deps.report({ kind: 'event', event: { kind: 'operator', subject, to } });
     this.#deps.log.info('An operator intervened', { subject, to });
   }
-}
-
-/** Nothing changed but what sonde itself writes. */
-function sameToProbes(a: Instance, b: Instance): boolean {
-  const strip = ({ mark: _mark, revision: _revision, weight: _weight, ...rest }: Instance): object => rest;
-  return JSON.stringify(strip(a)) === JSON.stringify(strip(b));
 }
