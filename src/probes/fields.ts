@@ -60,3 +60,6 @@ export const tlsFields = z.strictObject({
 });
 
 export type TlsOptions = z.output<typeof tlsFields>;
+
+/** The `tls` of a probe: true for the defaults. */
+export const tlsField = z.union([z.literal(true).transform(() => tlsFields.parse({})), tlsFields]).optional();

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { authFields } from './credentials.ts';
 import { expectFields, withStatus } from './expectation.ts';
-import { addressField, closeField, familyField, portField, template, tlsFields } from './fields.ts';
+import { addressField, closeField, familyField, portField, template, tlsField } from './fields.ts';
 
 /** Token of RFC 9110, section 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -36,10 +36,7 @@ export const httpOptions = z
     address: addressField,
     port: portField,
     family: familyField,
-    tls: z
-      .union([z.literal(true).transform(() => tlsFields.parse({})), tlsFields])
-      .optional()
-      .meta({ description: 'Speak HTTPS; true for the defaults' }),
+    tls: tlsField.meta({ description: 'Speak HTTPS; true for the defaults' }),
     method: z
       .string()
       .regex(TOKEN, 'not an HTTP method')

@@ -5,7 +5,7 @@ import type { Outcome } from '../core/outcome.ts';
 import type { Probe, ProbeDeps, ProbePlugin } from '../core/probe.ts';
 import { fail, failure, timeoutIn } from './cause.ts';
 import { type Connection, type ConnectionDeps, open } from './connection.ts';
-import { addressField, closeField, familyField, portField, tlsFields } from './fields.ts';
+import { addressField, closeField, familyField, portField, tlsField } from './fields.ts';
 import { hexField, regexField, regexMatches } from './pattern.ts';
 import { SmallFiles } from './small-files.ts';
 
@@ -28,10 +28,7 @@ const options = z.strictObject({
   address: addressField,
   port: portField,
   family: familyField,
-  tls: z
-    .union([z.literal(true).transform(() => tlsFields.parse({})), tlsFields])
-    .optional()
-    .meta({ description: 'Speak TLS; true for the defaults' }),
+  tls: tlsField.meta({ description: 'Speak TLS; true for the defaults' }),
   send: bytesFields.optional().meta({ description: 'What to send once connected: text or hex' }),
   expect: expectFields.optional().meta({
     description: 'What the answer must contain: text, hex bytes, or an RE2 regular expression',
