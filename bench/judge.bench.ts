@@ -77,5 +77,5 @@ function observation(passed: boolean, at: number): Observation {
 function make(plugin: RulePlugin, options: object): Rule {
   const result = plugin.options['~standard'].validate(options);
   if (result instanceof Promise || result.issues !== undefined) throw new Error(JSON.stringify(result));
-  return plugin.create(result.value, {});
+  return plugin.create(result.value, { interval: 5_000 });
 }

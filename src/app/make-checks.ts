@@ -26,7 +26,7 @@ export function makeChecks(config: Config, deps: MakeDeps): ReadonlyMap<string, 
   const scriptLimit: ProbeDeps['scriptLimit'] = (run) => scripts(run);
   return new Map(
     config.checks.map((check) => {
-      const { connectTimeout, timeout } = check;
+      const { connectTimeout, timeout, interval } = check;
       const probe = pick(catalogue.probes, check.probe).create(check.probe.options, {
         clock,
         log,
@@ -37,7 +37,7 @@ export function makeChecks(config: Config, deps: MakeDeps): ReadonlyMap<string, 
         scriptLimit,
         baseDir: config.baseDir,
       });
-      const rule = pick(catalogue.rules, check.rule).create(check.rule.options, {});
+      const rule = pick(catalogue.rules, check.rule).create(check.rule.options, { interval });
       return [check.name, { check, probe, rule }];
     }),
   );

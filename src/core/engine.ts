@@ -15,7 +15,13 @@ export type ToEngine =
 
 export type FromEngine =
   /** A look (or evidence from elsewhere) was judged; in the order of judging, before the transition it made. */
-  | { readonly kind: 'observed'; readonly observation: Observation; readonly verdict: Verdict }
+  | {
+      readonly kind: 'observed';
+      readonly observation: Observation;
+      readonly verdict: Verdict;
+      /** Of the rule, for journal and explanation. */
+      readonly state: unknown;
+    }
   | { readonly kind: 'transition'; readonly transition: Transition }
   /** A rule wants other looks at once; the engine makes them itself, other vantages may too. */
   | { readonly kind: 'please-confirm'; readonly target: TargetId; readonly looks: number }

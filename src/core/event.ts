@@ -1,5 +1,7 @@
 /** What happened, for people and machines that follow along. */
 
+import type { Numbers } from './rule.ts';
+
 export const EVENT_KINDS = ['transition', 'write', 'registry', 'guard', 'configuration', 'operator'] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];
 
@@ -15,4 +17,8 @@ export interface Event {
   readonly to?: string;
   readonly reason?: string;
   readonly detail?: string;
+  /** The numbers that made a transition. */
+  readonly numbers?: Numbers;
+  /** The operator, as they say themselves. */
+  readonly by?: string;
 }

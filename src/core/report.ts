@@ -2,7 +2,7 @@
 
 import type { Reason } from './cause.ts';
 import type { EngineNumbers } from './engine.ts';
-import type { EventKind } from './event.ts';
+import type { Event } from './event.ts';
 import type { Flag, Health } from './health.ts';
 import type { Instance, InstanceId } from './instance.ts';
 import type { Observation } from './observation.ts';
@@ -67,14 +67,7 @@ export type Report =
   | { readonly kind: 'numbers'; readonly numbers: EngineNumbers }
   | {
       readonly kind: 'event';
-      readonly event: {
-        readonly kind: EventKind;
-        readonly subject: string;
-        readonly from?: string;
-        readonly to?: string;
-        readonly reason?: string;
-        readonly detail?: string;
-      };
+      readonly event: Omit<Event, 'id' | 'at'>;
     };
 
 export type Reporter = (report: Report) => void;

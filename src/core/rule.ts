@@ -1,6 +1,7 @@
 /** A rule turns observations into verdicts: a pure reducer over a small, serialisable state. */
 
 import type { Reason } from './cause.ts';
+import type { Explanation, Narration } from './explanation.ts';
 import type { Health } from './health.ts';
 import type { Observation } from './observation.ts';
 import type { Plugin } from './plugin.ts';
@@ -41,8 +42,11 @@ export interface Verdict {
   readonly numbers: Numbers;
 }
 
-/** How soon to look again: as configured, faster because a change is pending, slower because it is dead. */
-export type Cadence = 'normal' | 'suspicious' | 'dead';
+/**
+ * How soon to look again: as configured, faster because a change is pending, slower because it is dead; or, beside the
+ * normal schedule, once more within so many milliseconds, as far as the budget of extra looks allows.
+ */
+export type Cadence = 'normal' | 'suspicious' | 'dead' | { readonly within: number };
 
 export interface Step<S> {
   readonly state: S;
@@ -59,6 +63,18 @@ export interface Rule<S = unknown> {
   step(state: S, observation: Observation, env: Env): Step<S>;
   /** The verdict of a state to which nothing was added. */
   verdict(state: S): Verdict;
+  /** Why, for people. Without it only the numbers of the verdict are shown. */
+  explain?(state: S, narration: Narration): Explanation;
+  /**
+   * What a state that an earlier process saved is still worth at `now`: evidence older than the window is not believed,
+   * the health is. Undefined where it cannot be read (another version or another rule). Without it nothing is restored.
+   */
+  restore?(saved: unknown, now: number): S | undefined;
 }
 
-export type RulePlugin<O = unknown> = Plugin<O, object, Rule>;
+/** What a rule may know of the check that it judges for. Milliseconds. */
+export interface RuleDeps {
+  readonly interval: number;
+}
+
+export type RulePlugin<O = unknown> = Plugin<O, RuleDeps, Rule>;

@@ -9,4 +9,6 @@ export interface Seed {
   readonly reason: Reason;
   /** `Clock.now()` until which failures do not count unless the target has passed once (the check's startPeriod). */
   readonly graceUntil: number;
+  /** The state of the rule as an earlier process saved it; `Rule.restore` says what it is worth. */
+  readonly saved?: unknown;
 }

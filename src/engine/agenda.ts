@@ -13,6 +13,8 @@ export interface Intervals {
 }
 
 export function intervalFor(intervals: Intervals, cadence: Cadence): number {
+  // Beside the schedule, not instead of it.
+  if (typeof cadence === 'object') return intervals.interval;
   switch (cadence) {
     case 'normal':
       return intervals.interval;

@@ -231,7 +231,7 @@ class InlineEngine implements Engine {
     if (heard === undefined) return;
     const { before, step } = heard;
     const { health, reason, numbers } = step.verdict;
-    emit({ kind: 'observed', observation, verdict: step.verdict });
+    emit({ kind: 'observed', observation, verdict: step.verdict, state: step.state });
     if (health !== before) {
       const transition = { target: observation.target, from: before, to: health, reason, numbers, at: now };
       emit({ kind: 'transition', transition });

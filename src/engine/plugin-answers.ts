@@ -29,12 +29,16 @@ export function decodeStep(answer: unknown): Step<unknown> | undefined {
   if (!isRecord(answer) || !isRecord(answer.verdict)) return undefined;
   const { cadence, confirmations, verdict } = answer;
   const sound =
-    CADENCES.has(cadence) &&
+    (CADENCES.has(cadence) || isWithin(cadence)) &&
     CONFIRMATIONS.has(confirmations) &&
     KNOWN_HEALTHS.has(verdict.health) &&
     REASONS.has(verdict.reason) &&
     isRecord(verdict.numbers);
   return sound ? (answer as unknown as Step<unknown>) : undefined;
+}
+
+function isWithin(cadence: unknown): boolean {
+  return isRecord(cadence) && typeof cadence.within === 'number' && cadence.within >= 0;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

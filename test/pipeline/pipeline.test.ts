@@ -79,7 +79,7 @@ async function start(
       outcome,
     } as const;
     const numbers = { rate: 1, reach: 1, passed: 1, total: 1, inRow: 1, windowStart: clock.now() };
-    pipeline.hear({ kind: 'observed', observation, verdict: { health, reason, numbers } });
+    pipeline.hear({ kind: 'observed', observation, verdict: { health, reason, numbers }, state: null });
   };
   const instance = (key: string): Instance => {
     const found = targets.get(key)?.instance;
