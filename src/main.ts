@@ -29,6 +29,10 @@ const io: Io = {
   err: stream(process.stderr),
   env: process.env,
   signal: ending.signal,
+  onHangup: (listener) => {
+    process.on('SIGHUP', listener);
+    return { [Symbol.dispose]: () => void process.off('SIGHUP', listener) };
+  },
   exit: (code: ExitCode) => {
     process.exitCode = code;
   },

@@ -7,19 +7,23 @@ import { serve } from '../api/serve.ts';
 import { loadToken } from '../api/token.ts';
 import { type Board, createBoard } from '../board/board.ts';
 import type { Config } from '../config/config.ts';
-import type { Catalogue } from '../core/catalogue.ts';
 import type { Clock } from '../core/clock.ts';
+import type { ReloadChanges } from '../core/control.ts';
 import type { Log } from '../core/log.ts';
+import { FORGETFUL, type Memory } from '../core/memory.ts';
+import type { Registry } from '../core/registry.ts';
 import type { Report, Reporter } from '../core/report.ts';
-import { createEngine } from '../engine/engine.ts';
+import { createEngine, type EngineCheck } from '../engine/engine.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
-import { Pipeline } from '../pipeline/pipeline.ts';
-import { makeChecks, pick } from './make-checks.ts';
+import { Pipeline, type PipelinePlan } from '../pipeline/pipeline.ts';
+import { Kept, type Prepared } from './kept.ts';
+import { CheckMaker } from './make-checks.ts';
+import { registryRecipes } from './make-registries.ts';
+import { type Loaded, type Origin, Reloader } from './reload.ts';
 import { tokenPlace } from './token-place.ts';
 import { version } from './version.ts';
 
 export interface AppDeps {
-  readonly catalogue: Catalogue;
   readonly clock: Clock;
   readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -27,11 +31,16 @@ export interface AppDeps {
   readonly random: () => number;
   /** Hears everything that board and metrics hear. */
   readonly tap?: Reporter;
+  /** What survives the process; default nothing. */
+  readonly memory?: Memory;
+  /** Where to read the configuration again; without it a reload changes nothing. */
+  readonly origin?: Origin;
 }
 
 export interface App extends AsyncDisposable {
   readonly board: Board;
   readonly metrics: Metrics;
+  readonly reloader: Reloader;
   /** Opens the listeners; a sentence about why not where one cannot be opened, else undefined. */
   listen(): Promise<string | undefined>;
   /** Addresses of the open listeners. */
@@ -41,17 +50,19 @@ export interface App extends AsyncDisposable {
 }
 
 /** Nothing is open yet but what registries and probes open when they are made; disposing closes it all. */
-export function assemble(config: Config, deps: AppDeps): App {
-  const { catalogue, clock, log, tap } = deps;
+export function assemble(first: Loaded, deps: AppDeps): App {
+  const { clock, log, tap, memory = FORGETFUL } = deps;
   const scope = new AsyncDisposableStack();
-  const checks = makeChecks(config, { catalogue, clock, log, scope });
+  const maker = new CheckMaker(clock, log);
+  const checks = scope.use(new Kept<EngineCheck>());
+  const registries = scope.use(new Kept<Registry>());
+  let inForce = first.config;
   const kindOf = (check: string): string => checks.get(check)?.check.probe.kind ?? '';
-  const appliedAt = clock.wall();
 
   const board = createBoard({
     clock,
     version,
-    registries: config.registries.map(({ name, kind, write }) => ({ name, kind, writeMode: write.mode })),
+    registries: registryInfos(first.config),
     kindOf,
     localHealth: () => 0,
   });
@@ -61,7 +72,7 @@ export function assemble(config: Config, deps: AppDeps): App {
     summary: () => board.summary(),
     services: () => board.services({}),
     samples: () => board.samples(),
-    configuration: () => ({ applied: true, appliedAt }),
+    configuration: () => ({ applied: reloader.applied, appliedAt: reloader.appliedAt }),
   });
   const report = (said: Report): void => {
     board.take(said);
@@ -69,32 +80,55 @@ export function assemble(config: Config, deps: AppDeps): App {
     tap?.(said);
   };
 
+  /** Makes all that is new of a configuration; nothing is in force before `commit` of both. */
+  function prepare({ config, catalogue }: Loaded): {
+    readonly checks: Prepared<EngineCheck>;
+    readonly registries: Prepared<Registry>;
+  } {
+    const made = checks.prepare(maker.recipes(config, catalogue));
+    try {
+      return { checks: made, registries: registries.prepare(registryRecipes(config, catalogue, deps)) };
+    } catch (error) {
+      void made.discard();
+      throw error;
+    }
+  }
+
+  function apply(loaded: Loaded): ReloadChanges {
+    const prepared = prepare(loaded);
+    const { config } = loaded;
+    const gone = [prepared.checks.commit(), prepared.registries.commit()];
+    maker.adopt(config);
+    inForce = config;
+    board.setRegistries(registryInfos(config));
+    engine.tell({ kind: 'limits', limits: config.engine });
+    const changes = pipeline.replan(planOf(config, prepared));
+    for (const { close } of gone) void close();
+    return changes;
+  }
+
+  const prepared = prepare(first);
+  prepared.checks.commit();
+  prepared.registries.commit();
+  maker.adopt(first.config);
+  const reloader = new Reloader(
+    { origin: deps.origin ?? unchanging(first), clock, log, report, apply },
+    first,
+  );
   const engine = createEngine({
     checks: (name) => checks.get(name),
     clock,
     log,
     vantage: 'local',
-    limits: config.engine,
+    limits: first.config.engine,
     emit: (message) => pipeline.hear(message),
   });
   const pipeline = new Pipeline({
-    registries: config.registries.map((one) => ({
-      name: one.name,
-      registry: pick(catalogue.registries, one).create(one.options, {
-        name: one.name,
-        clock,
-        log,
-        scope,
-        baseDir: config.baseDir,
-      }),
-      ...one.write,
-      guard: one.guard,
-    })),
-    checks: config.checks,
-    policies: config.policies,
+    ...planOf(first.config, prepared),
     engine,
     clock,
     log,
+    memory,
     random: deps.random,
     report,
   });
@@ -102,28 +136,28 @@ export function assemble(config: Config, deps: AppDeps): App {
   const addresses = new Map<Door, Address>();
 
   async function listen(): Promise<string | undefined> {
-    const place = tokenPlace(config, deps.env);
+    const place = tokenPlace(first.config, deps.env);
     const token = await loadToken(place.file, place.shared);
     if (token.kind === 'unusable') return `token: ${token.reason}`;
     if (token.exposed) log.warn('Others may read the token file', { file: place.file });
+    const { server } = first.config;
     const api = createApi({
       board,
       log,
       token: token.token,
-      hosts: [config.server.listen.host],
+      hosts: [server.listen.host],
       ready: () => ({ ready: pipeline.waitingFor.length === 0, waitingFor: pipeline.waitingFor }),
       metrics: () => metrics.text(),
       instanceMetrics: () => metrics.instancesText(),
       metricsContentType: metrics.contentType,
       probeNow: (id) => pipeline.probeNow(id),
-      overwrite: (id) => pipeline.overwrite(id),
-      releaseGuard: (registry) => pipeline.releaseGuard(registry),
+      overwrite: (id) => pipeline.overwrite(id, 'API'),
+      releaseGuard: (registry) => pipeline.releaseGuard(registry, 'API'),
     });
-    const { listen: main, telemetry, socket } = config.server;
     const doors: readonly (readonly [Door, Address | undefined])[] = [
-      ['main', main],
-      ['telemetry', telemetry],
-      ['socket', socket === undefined ? undefined : { path: socket }],
+      ['main', server.listen],
+      ['telemetry', server.telemetry],
+      ['socket', server.socket === undefined ? undefined : { path: server.socket }],
     ];
     for (const [door, address] of doors) {
       if (address === undefined) continue;
@@ -134,12 +168,54 @@ export function assemble(config: Config, deps: AppDeps): App {
     return undefined;
   }
 
+  async function run(signal: AbortSignal): Promise<void> {
+    const ended = new AbortController();
+    const stop = AbortSignal.any([signal, ended.signal]);
+    const watching = reloader.watch(() => inForce.reload.every, stop);
+    try {
+      await pipeline.run(signal);
+    } finally {
+      ended.abort(new Error('the pipeline has ended'));
+      await watching;
+    }
+  }
+
   return {
     board,
     metrics,
+    reloader,
     addresses,
     listen,
-    run: (signal) => pipeline.run(signal),
+    run,
     [Symbol.asyncDispose]: () => scope.disposeAsync(),
+  };
+}
+
+function registryInfos({ registries }: Config): Parameters<Board['setRegistries']>[0] {
+  return registries.map(({ name, kind, write }) => ({ name, kind, writeMode: write.mode }));
+}
+
+/** What the pipeline works by; checks and registries that did not change are the objects they were. */
+function planOf(
+  { registries, policies }: Config,
+  prepared: { readonly checks: Prepared<EngineCheck>; readonly registries: Prepared<Registry> },
+): PipelinePlan {
+  return {
+    checks: [...prepared.checks.things.values()].map(({ check }) => check),
+    policies,
+    registries: registries.map(({ name, write, guard }) => {
+      const registry = prepared.registries.things.get(name);
+      if (registry === undefined) throw new Error(`registry ${name} was not made`);
+      return { name, registry, ...write, guard };
+    }),
+  };
+}
+
+/** A configuration that nobody can read again says what it said. */
+function unchanging({ config, catalogue }: Loaded): Origin {
+  return {
+    name: 'the configuration at the start',
+    load: () => Promise.resolve({ ok: true, config, catalogue, warnings: [], texts: new Map() }),
+    revision: () => Promise.resolve(config.revision),
   };
 }

@@ -1,46 +1,87 @@
-/** Makes probes and rules of the checks of a configuration. */
+/** How probes and rules are made of the checks of a configuration. */
 
-import pLimit from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
 import type { Config } from '../config/config.ts';
+import { fingerprintOf } from '../config/fingerprint.ts';
 import type { Catalogue } from '../core/catalogue.ts';
-import type { Use } from '../core/check.ts';
+import type { Check, Use } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import type { ProbeDeps } from '../core/probe.ts';
+import type { ProbeDeps, Resolve } from '../core/probe.ts';
+import type { RulePlugin } from '../core/rule.ts';
 import type { EngineCheck } from '../engine/engine.ts';
 import { createResolver } from '../probes/resolve.ts';
+import type { Recipe } from './kept.ts';
 
-export interface MakeDeps {
-  readonly catalogue: Catalogue;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly scope: AsyncDisposableStack;
+export class CheckMaker {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  /** Shared by all checks over all reloads. */
+  #resolver: Resolve | undefined;
+  #networks = '';
+  #scripts: LimitFunction | undefined;
+
+  constructor(clock: Clock, log: Log) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** What the checks of the configuration are made of; asks nothing of the network. */
+  recipes(config: Config, catalogue: Catalogue): readonly Recipe<EngineCheck>[] {
+    const { baseDir } = config;
+    return config.checks.map((check) => {
+      const probe = pick(catalogue.probes, check.probe);
+      const rule = pick(catalogue.rules, check.rule);
+      const shadow = check.shadow === undefined ? undefined : pick(catalogue.rules, check.shadow.rule);
+      return {
+        name: check.name,
+        fingerprint: fingerprintOf([check, baseDir]),
+        plugins: [probe, rule, ...(shadow === undefined ? [] : [shadow])],
+        make: (scope) => ({
+          check,
+          probe: probe.create(check.probe.options, this.#probeDeps(check, baseDir, scope)),
+          rule: makeRule(rule, check.rule, check),
+          ...(shadow === undefined || check.shadow === undefined
+            ? {}
+            : { shadow: makeRule(shadow, check.shadow.rule, check) }),
+        }),
+      };
+    });
+  }
+
+  /** Networks and limits of the configuration hold from now on, for checks that were made before too. */
+  adopt(config: Config): void {
+    const networks = new Map(config.registries.map((registry) => [registry.name, registry.networks]));
+    const fingerprint = fingerprintOf([...networks]);
+    if (this.#resolver === undefined || fingerprint !== this.#networks)
+      this.#resolver = createResolver({ clock: this.#clock, networks });
+    this.#networks = fingerprint;
+    this.#scripts ??= pLimit(config.engine.scripts);
+    this.#scripts.concurrency = config.engine.scripts;
+  }
+
+  #probeDeps(check: Check, baseDir: string, scope: AsyncDisposableStack): ProbeDeps {
+    const { connectTimeout, timeout } = check;
+    return {
+      clock: this.#clock,
+      log: this.#log,
+      scope,
+      connectTimeout,
+      timeout,
+      baseDir,
+      resolve: (...asked) => adopted(this.#resolver)(...asked),
+      scriptLimit: (run) => adopted(this.#scripts)(run),
+    };
+  }
 }
 
-/** By name of the check. */
-export function makeChecks(config: Config, deps: MakeDeps): ReadonlyMap<string, EngineCheck> {
-  const { catalogue, clock, log, scope } = deps;
-  const networks = new Map(config.registries.map((registry) => [registry.name, registry.networks]));
-  const resolve = createResolver({ clock, networks });
-  const scripts = pLimit(config.engine.scripts);
-  const scriptLimit: ProbeDeps['scriptLimit'] = (run) => scripts(run);
-  return new Map(
-    config.checks.map((check) => {
-      const { connectTimeout, timeout, interval } = check;
-      const probe = pick(catalogue.probes, check.probe).create(check.probe.options, {
-        clock,
-        log,
-        scope,
-        resolve,
-        connectTimeout,
-        timeout,
-        scriptLimit,
-        baseDir: config.baseDir,
-      });
-      const rule = pick(catalogue.rules, check.rule).create(check.rule.options, { interval });
-      return [check.name, { check, probe, rule }];
-    }),
-  );
+function makeRule(plugin: RulePlugin, { options }: Use, { interval }: Check): EngineCheck['rule'] {
+  return plugin.create(options, { interval });
+}
+
+function adopted<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('no configuration was adopted');
+  return value;
 }
 
 /** The plugin of that kind; the configuration has made sure that it is there. */

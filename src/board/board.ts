@@ -45,6 +45,8 @@ export interface RegistryInfo {
 export interface Board {
   /** Never throws, never waits. */
   readonly take: Reporter;
+  /** Other registries are configured from now on, in this order. */
+  setRegistries(registries: readonly RegistryInfo[]): void;
   summary(): SummaryView;
   instance(id: string): InstanceView | undefined;
   instances(filter: Filter, after?: InstancePlace): Iterable<InstanceView>;
@@ -72,10 +74,12 @@ class ReportBoard implements Board {
   readonly #services = new Map<string, ServiceEntry<InstanceEntry>>();
   readonly #registries = new Map<string, Told<'registry'>>();
   readonly #events: EventLog;
+  #configured: readonly RegistryInfo[];
   #sorted: readonly ServiceEntry<InstanceEntry>[] | undefined;
 
   constructor(deps: BoardDeps) {
     this.#deps = deps;
+    this.#configured = deps.registries;
     this.#events = new EventLog(deps.clock.wall());
   }
 
@@ -135,6 +139,12 @@ class ReportBoard implements Board {
     }
   };
 
+  setRegistries(registries: readonly RegistryInfo[]): void {
+    this.#configured = registries;
+    for (const name of this.#registries.keys())
+      if (!registries.some((one) => one.name === name)) this.#registries.delete(name);
+  }
+
   summary(): SummaryView {
     const instances = { unknown: 0, healthy: 0, 'sub-healthy': 0, dead: 0 };
     let done = 0;
@@ -151,7 +161,7 @@ class ReportBoard implements Board {
       instances,
       services: this.#services.size,
       targets: total,
-      registries: this.#deps.registries.map((info) => this.#registryView(info)),
+      registries: this.#configured.map((info) => this.#registryView(info)),
       localHealth: this.#deps.localHealth?.() ?? 0,
       firstRound: { done, total },
     };
@@ -304,7 +314,7 @@ class ReportBoard implements Board {
   #placeOf(subject: string): Partial<ServicePlace> {
     const entry = this.#instances.get(subject);
     if (entry !== undefined) return entry.service;
-    return this.#deps.registries.some(({ name }) => name === subject) ? { registry: subject } : {};
+    return this.#configured.some(({ name }) => name === subject) ? { registry: subject } : {};
   }
 
   *#walkServices(

@@ -42,10 +42,11 @@ async function demo(io: Io, clock: Clock): Promise<void> {
   const log = createLog('silent');
   const stories = new Map(providers.map(({ service, story }) => [service, story]));
   const lines = io.out.isTTY ? undefined : new Transitions(io, clock);
-  const deps = { catalogue: loaded.catalogue, clock, log, env, random: Math.random };
+  const { catalogue } = loaded;
+  const deps = { clock, log, env, random: Math.random };
   const app = scope.use(
     await openSomewhere(loaded.config, (config) =>
-      assemble(config, { ...deps, tap: (report) => lines?.take(report) }),
+      assemble({ config, catalogue }, { ...deps, tap: (report) => lines?.take(report) }),
     ),
   );
   const { main = '' } = describeAddresses(app.addresses);

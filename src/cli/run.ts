@@ -2,9 +2,12 @@
 
 import { Option } from 'commander';
 import { assemble } from '../app/assemble.ts';
+import { builtins } from '../app/builtins.ts';
 import { createLog, LOG_LEVELS, type LogLevel } from '../app/log.ts';
+import type { Origin } from '../app/reload.ts';
 import { systemClock } from '../app/system-clock.ts';
 import { version } from '../app/version.ts';
+import { loadConfig, revisionNow } from '../config/load.ts';
 import { describeAddresses } from './addresses.ts';
 import type { AddCommand, Io } from './io.ts';
 import { loadOrTell } from './load.ts';
@@ -27,7 +30,10 @@ export const addRun: AddCommand = (program, io) => {
         .default('info')
         .env('SONDE_LOG_LEVEL'),
     )
-    .addHelpText('after', '\nThe first SIGINT or SIGTERM drains, a second one ends at once.\n')
+    .addHelpText(
+      'after',
+      '\nSIGHUP reads the configuration again. The first SIGINT or SIGTERM drains, a second one ends at once.\n',
+    )
     .action((options: RunOptions) => run(options, io));
 };
 
@@ -37,8 +43,13 @@ async function run({ config: file, logLevel }: RunOptions, io: Io): Promise<void
   const log = createLog(logLevel);
   const { config, catalogue } = loaded;
   try {
-    const deps = { catalogue, clock: systemClock, log, env: io.env, random: Math.random };
-    await using app = assemble(config, deps);
+    const origin: Origin = {
+      name: file,
+      load: () => loadConfig(file, { catalogue: builtins, env: io.env }),
+      revision: (files) => revisionNow(files, {}),
+    };
+    const deps = { clock: systemClock, log, env: io.env, random: Math.random, origin };
+    await using app = assemble({ config, catalogue }, deps);
     const failed = await app.listen();
     if (failed !== undefined) {
       log.flush();
@@ -49,6 +60,12 @@ async function run({ config: file, logLevel }: RunOptions, io: Io): Promise<void
     const { registries, checks } = config;
     const counts = { registries: registries.length, checks: checks.length };
     log.info('sonde is running', { version, config: file, ...describeAddresses(app.addresses), ...counts });
+    using _hangup = io.onHangup(() => void app.reloader.reload('SIGHUP'));
+    io.signal.addEventListener(
+      'abort',
+      () => log.info('Draining: looks in flight end, what waits is written; a second signal ends at once'),
+      { once: true },
+    );
     await app.run(io.signal);
     log.info('sonde has stopped');
   } finally {

@@ -8,7 +8,7 @@ import { STANDARD_RULE } from './names.ts';
 import type { DecodedFile } from './schema.ts';
 import type { Source } from './source.ts';
 import { type TimeKey, timesOf } from './times.ts';
-import { childOf, itemsOf, keyOf, locate, type Node, type Path, scalarsOf } from './tree.ts';
+import { childOf, itemsOf, keyOf, locate, type Node, type Path, scalarsOf, textsOf } from './tree.ts';
 
 export interface Made {
   readonly baseDir: string;
@@ -18,7 +18,8 @@ export interface Made {
   readonly read: readonly string[];
 }
 
-export function assembleConfig(decoded: DecodedFile, uses: Uses, made: Made): Config {
+/** All but the revision, which says what the files said that the rest was made from. */
+export function assembleConfig(decoded: DecodedFile, uses: Uses, made: Made): Omit<Config, 'revision'> {
   const { baseDir, root } = made;
   const { listen, telemetry, socket, tokenFile } = decoded.server;
   return {
@@ -61,6 +62,7 @@ export function assembleConfig(decoded: DecodedFile, uses: Uses, made: Made): Co
       perHost: decoded.engine.perHost,
       scripts: decoded.engine.scripts,
     },
+    reload: decoded.reload,
     positions: positionsOf(made),
     baseDir,
     files: filesOf(made),
@@ -116,5 +118,6 @@ function filesOf({ root, source, baseDir, read }: Made): readonly string[] {
     if (!keyOf(path).endsWith('File') || typeof value !== 'string' || value.includes('${')) continue;
     if (path[0] !== 'server') files.add(resolve(baseDir, value));
   }
+  for (const { text } of textsOf(childOf(root, 'plugins'))) files.add(resolve(baseDir, text));
   return [...files];
 }

@@ -11,12 +11,15 @@ export interface Config {
   readonly checks: readonly Check[];
   readonly policies: readonly PolicyConfig[];
   readonly engine: EngineConfig;
+  readonly reload: ReloadConfig;
   /** Where each part stands, for explain: JSON pointer (`/rules/standard`, `/checks/0`) to `file:line:col`. */
   readonly positions: ReadonlyMap<string, string>;
   /** Folder of the configuration file; relative paths start there. */
   readonly baseDir: string;
   /** All files the configuration was made from, secrets included: what a reload watches. Absolute. */
   readonly files: readonly string[];
+  /** Short hash over what these files said. */
+  readonly revision: string;
 }
 
 export interface Listen {
@@ -82,4 +85,9 @@ interface EngineConfig {
   readonly perHost: number;
   /** Scripts running at once; default 4. */
   readonly scripts: number;
+}
+
+interface ReloadConfig {
+  /** Milliseconds between two looks at the content of the files; 0: only when told to. */
+  readonly every: number;
 }

@@ -12,6 +12,7 @@ import { decodeKinds, underProbe } from './kinds.ts';
 import { buildTree, type Parsed, type ParsedText, parseText, referencedFiles } from './parse.ts';
 import { loadPlugins } from './plugins.ts';
 import { ConfigError, type Problem, type ShownTexts } from './problem.ts';
+import { revisionOf } from './revision.ts';
 import { fileSchema } from './schema.ts';
 import { tellContradictions } from './semantics.ts';
 import { childOf, type Node, plainValue, textsOf } from './tree.ts';
@@ -58,7 +59,7 @@ export async function loadConfig(file: string, deps: LoadDeps): Promise<LoadResu
 export async function loadText(file: string, text: string, deps: LoadDeps): Promise<LoadResult> {
   const baseDir = dirname(resolve(file));
   const parsedText = parseText(file, text);
-  const { sources, paths } = await sourcesOf(parsedText, baseDir, deps);
+  const { sources, contents } = await sourcesOf(parsedText, baseDir, deps);
   const parsed = buildTree(parsedText, sources);
   const { findings, root } = parsed;
   if (root === undefined) return refused(parsed);
@@ -83,8 +84,15 @@ export async function loadText(file: string, text: string, deps: LoadDeps): Prom
   tellContradictions(root, new Set([...uses.rules.keys(), ...written]), findings);
   if (!decoded.ok || findings.failed) return refused(parsed);
 
-  const made = { baseDir, root, source: parsed.source, read: paths };
-  const config = assembleConfig(decoded.value, uses, made);
+  const made = { baseDir, root, source: parsed.source, read: [...contents.keys()] };
+  const assembled = assembleConfig(decoded.value, uses, made);
+  // Of what was read, not of what the files say by now.
+  const seen = new Map([[resolve(file), text], ...contents]);
+  const revision = await revisionOf(
+    assembled.files,
+    async (path) => seen.get(path) ?? (await textOf(path, deps)),
+  );
+  const config = { ...assembled, revision };
   return { ok: true, config, catalogue, warnings: findings.sorted(), texts: shownTexts(parsed) };
 }
 
@@ -111,22 +119,35 @@ async function sourcesOf(
   parsed: ParsedText,
   baseDir: string,
   deps: LoadDeps,
-): Promise<{ readonly sources: Sources; readonly paths: readonly string[] }> {
-  const contents = new Map<string, Content>();
-  const paths: string[] = [];
+): Promise<{ readonly sources: Sources; readonly contents: ReadonlyMap<string, string | undefined> }> {
+  const filled = new Map<string, Content>();
+  const contents = new Map<string, string | undefined>();
   for (const path of referencedFiles(parsed)) {
     const absolute = resolve(baseDir, path);
     const content = await contentOf(absolute, deps);
-    paths.push(absolute);
-    contents.set(path, 'text' in content ? { text: content.text.replace(/\r?\n$/, '') } : content);
+    contents.set(absolute, 'text' in content ? content.text : undefined);
+    filled.set(path, 'text' in content ? { text: content.text.replace(/\r?\n$/, '') } : content);
   }
-  const file: Sources['file'] = (path) => contents.get(path) ?? { error: 'it was not read' };
-  return { sources: { env: deps.env, file }, paths };
+  const file: Sources['file'] = (path) => filled.get(path) ?? { error: 'it was not read' };
+  return { sources: { env: deps.env, file }, contents };
+}
+
+/** The revision that loading would give the configuration made of these files now. */
+export function revisionNow(files: readonly string[], deps: Pick<LoadDeps, 'readFile'>): Promise<string> {
+  return revisionOf(files, (path) => textOf(path, deps));
+}
+
+async function textOf(path: string, deps: Pick<LoadDeps, 'readFile'>): Promise<string | undefined> {
+  const content = await contentOf(path, deps);
+  return 'text' in content ? content.text : undefined;
 }
 
 type Content = ReturnType<Sources['file']>;
 
-async function contentOf(path: string, { readFile: read = readText }: LoadDeps): Promise<Content> {
+async function contentOf(
+  path: string,
+  { readFile: read = readText }: Pick<LoadDeps, 'readFile'>,
+): Promise<Content> {
   try {
     return { text: await read(path) };
   } catch (error) {

@@ -1,5 +1,7 @@
 /** The user's own probes, rules and registries: ES modules whose arrays of these names have the shape of core/plugin.ts. */
 
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Catalogue } from '../core/catalogue.ts';
@@ -35,7 +37,7 @@ export async function loadPlugins(
   const problems: PluginProblem[] = [];
   for (const [index, path] of paths.entries()) {
     try {
-      const module: unknown = await import(`${pathToFileURL(resolve(baseDir, path)).href}`);
+      const module: unknown = await import(await urlOf(resolve(baseDir, path)));
       catalogue = extended(catalogue, listsOf(module));
     } catch (error) {
       const code = error instanceof ShapeError ? error.code : 'SND1201';
@@ -43,6 +45,15 @@ export async function loadPlugins(
     }
   }
   return { catalogue, problems };
+}
+
+/** Of another content another URL: a module is run once per URL, and a reload shall see what the file says by then. */
+async function urlOf(path: string): Promise<string> {
+  const url = pathToFileURL(path);
+  const content = await readFile(path).catch(() => undefined);
+  if (content !== undefined)
+    url.searchParams.set('content', createHash('sha256').update(content).digest('hex').slice(0, 12));
+  return url.href;
 }
 
 class ShapeError extends Error {
@@ -61,8 +72,17 @@ function listsOf(module: unknown): Lists {
   return {
     probes: plugins(module, 'probes') as readonly ProbePlugin[],
     rules: plugins(module, 'rules') as readonly RulePlugin[],
-    registries: (plugins(module, 'registries') as readonly RegistryPlugin[]).map(guardedPlugin),
+    registries: (plugins(module, 'registries') as readonly RegistryPlugin[]).map(guarded),
   };
+}
+
+/** The same plugin is guarded once, so that a reload knows it again. */
+const GUARDED = new WeakMap<RegistryPlugin, RegistryPlugin>();
+
+function guarded(plugin: RegistryPlugin): RegistryPlugin {
+  const known = GUARDED.get(plugin) ?? guardedPlugin(plugin);
+  GUARDED.set(plugin, known);
+  return known;
 }
 
 function plugins(module: unknown, list: ListName): readonly unknown[] {

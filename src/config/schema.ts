@@ -179,6 +179,18 @@ export const fileSchema = z.strictObject({
     description: 'Guard and write-back by service; the last that matches wins, key by key',
   }),
   engine: engine.prefault({}).meta({ description: 'How much at once' }),
+  reload: z
+    .strictObject({
+      every: duration
+        .refine((ms) => ms === 0 || (ms >= 1_000 && ms <= DAY), { error: '0s, or 1s to 1d', params: VALUE })
+        .prefault('5s')
+        .meta({
+          description: 'How often the content of all files is looked at for changes; 0s: only when told to',
+          examples: ['5s', '0s'],
+        }),
+    })
+    .prefault({})
+    .meta({ description: 'When the configuration is read again' }),
   plugins: z
     .array(filePath)
     .default([])

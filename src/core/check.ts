@@ -21,6 +21,8 @@ export interface Check {
   /** Name under `rules:`, or of a built-in rule. */
   readonly ruleName: string;
   readonly rule: Use;
+  /** A second rule that is judged on the same observations and never written. */
+  readonly shadow?: { readonly ruleName: string; readonly rule: Use };
   /** Milliseconds, as are all times below. */
   readonly interval: number;
   /** While a change is pending; at most `interval`. */

@@ -6,10 +6,15 @@ import type { Target, TargetId } from './target.ts';
 import type { Transition } from './transition.ts';
 
 export type ToEngine =
-  /** Own these targets from now on (an instance that changed is told again under the same id: its state stays). */
+  /**
+   * Own these targets from now on. One that is owned already keeps its state (its instance changed), unless its check was
+   * made anew: then it begins with its seed.
+   */
   | { readonly kind: 'assign'; readonly add: readonly Target[]; readonly remove: readonly TargetId[] }
   /** Evidence made elsewhere. */
   | { readonly kind: 'observe'; readonly observation: Observation }
+  /** Other limits from now on. */
+  | { readonly kind: 'limits'; readonly limits: EngineLimits }
   /** Look now, beside the schedule. */
   | { readonly kind: 'confirm'; readonly target: TargetId; readonly occasion: 'confirmation' | 'manual' };
 
@@ -26,6 +31,12 @@ export type FromEngine =
   /** A rule wants other looks at once; the engine makes them itself, other vantages may too. */
   | { readonly kind: 'please-confirm'; readonly target: TargetId; readonly looks: number }
   | { readonly kind: 'numbers'; readonly numbers: EngineNumbers };
+
+/** How many looks may be in flight: overall, and at one host. */
+export interface EngineLimits {
+  readonly concurrency: number;
+  readonly perHost: number;
+}
 
 /** Counters since start, and gauges. Lateness is told as one value per started look. */
 export interface EngineNumbers {

@@ -2,7 +2,7 @@
 
 import type { Check } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Engine, FromEngine, ToEngine } from '../core/engine.ts';
+import type { Engine, EngineLimits, FromEngine, ToEngine } from '../core/engine.ts';
 import type { Log } from '../core/log.ts';
 import type { Observation, Occasion } from '../core/observation.ts';
 import type { Probe } from '../core/probe.ts';
@@ -11,13 +11,15 @@ import type { Target, TargetId } from '../core/target.ts';
 import { createAgenda, intervalFor, nextSlot, phaseOf, slotsBetween } from './agenda.ts';
 import { examine } from './examine.ts';
 import { Judge } from './judge.ts';
-import { type LimitOptions, Limits } from './limits.ts';
+import { Limits } from './limits.ts';
 
 /** A check with what it is made of; functions stay on this side of the protocol. */
 export interface EngineCheck {
   readonly check: Check;
   readonly probe: Probe;
   readonly rule: Rule;
+  /** Judged on the same observations, and never written. */
+  readonly shadow?: Rule;
 }
 
 export interface EngineDeps {
@@ -26,7 +28,7 @@ export interface EngineDeps {
   readonly log: Log;
   /** The place this engine looks from. */
   readonly vantage: string;
-  readonly limits: LimitOptions;
+  readonly limits: EngineLimits;
   readonly emit: (message: FromEngine) => void;
 }
 
@@ -83,6 +85,9 @@ class InlineEngine implements Engine {
       case 'observe':
         this.#hear(message.observation);
         break;
+      case 'limits':
+        this.#limits.resize(message.limits);
+        break;
       case 'confirm':
         this.#lookBeside(message.target, message.occasion);
         break;
@@ -107,16 +112,18 @@ class InlineEngine implements Engine {
   }
 
   #add(target: Target): void {
+    const made = this.#deps.checks(target.check);
+    if (made === undefined) throw new Error(`no check ${target.check}`);
     const known = this.#slots.get(target.id);
-    if (known !== undefined) {
+    if (known?.made === made) {
       known.target = target;
       return;
     }
-    const made = this.#deps.checks(target.check);
-    if (made === undefined) throw new Error(`no check ${target.check}`);
+    // The check was made anew: what its other self was about to see concerns nobody.
+    this.#remove(target.id);
     this.#slots.set(target.id, { target, made, cadence: 'normal', scheduled: false, extra: 0 });
     try {
-      this.#judge.open(target, made.rule);
+      this.#judge.open(target, made.rule, this.#deps.clock.now());
     } catch (error) {
       this.#quarantine(made.check, ruleThrew(error));
     }

@@ -25,9 +25,11 @@ export class Judge {
   readonly #members = new Map<string, number>();
 
   /** Takes a target on; one that is known keeps its state. Throws what the rule throws, and then knows nothing of it. */
-  open(target: Target, rule: Rule): void {
+  open(target: Target, rule: Rule, now: number): void {
     if (this.#cases.has(target.id)) return;
-    const state = rule.initial(target.seed);
+    const { seed } = target;
+    const saved = seed.saved === undefined ? undefined : rule.restore?.(seed.saved, now);
+    const state = saved ?? rule.initial(seed);
     const key = groupKey(target);
     const group = this.#groups.get(key) ?? { judged: 0, serving: 0 };
     this.#groups.set(key, group);

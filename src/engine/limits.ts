@@ -1,20 +1,23 @@
 /** How many looks may be in flight: overall, and at one host. */
 
 import pLimit, { type LimitFunction } from 'p-limit';
-
-export interface LimitOptions {
-  readonly concurrency: number;
-  readonly perHost: number;
-}
+import type { EngineLimits } from '../core/engine.ts';
 
 export class Limits {
-  readonly #perHost: number;
+  #perHost: number;
   readonly #overall: LimitFunction;
   readonly #hosts = new Map<string, LimitFunction>();
 
-  constructor(options: LimitOptions) {
+  constructor(options: EngineLimits) {
     this.#perHost = options.perHost;
     this.#overall = pLimit(options.concurrency);
+  }
+
+  /** Other limits from now on; what runs already goes on. */
+  resize({ concurrency, perHost }: EngineLimits): void {
+    this.#perHost = perHost;
+    this.#overall.concurrency = concurrency;
+    for (const limit of this.#hosts.values()) limit.concurrency = perHost;
   }
 
   /** Looks running now. */

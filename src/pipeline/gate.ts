@@ -24,6 +24,8 @@ export interface GateDeps {
   readonly report: Reporter;
   readonly setHeld: (record: InstanceRecord, held: Hold | null) => void;
   readonly admit: (record: InstanceRecord) => void;
+  /** The gate of the same registry before a reload: what it let through counts. */
+  readonly before?: Gate;
 }
 
 const BRAKE_HOLDS = { wait: 'mass-change', frozen: 'frozen' } as const satisfies Record<
@@ -42,6 +44,11 @@ export class Gate {
 
   constructor(deps: GateDeps) {
     this.#deps = deps;
+    const { before } = deps;
+    if (before === undefined) return;
+    this.#brake = before.#brake;
+    this.#decision = before.#decision;
+    this.#floored = before.#floored;
   }
 
   wait(record: InstanceRecord): void {

@@ -3,7 +3,7 @@
 import type { InstanceId } from '../core/instance.ts';
 
 /** Why a write waits; the label of sonde_held_instances. */
-const HOLDS = ['max-unavailable', 'mass-change', 'frozen'] as const;
+const HOLDS = ['max-unavailable', 'mass-change', 'frozen', 'operator', 'paused'] as const;
 export type Hold = (typeof HOLDS)[number];
 
 /** An instance that is dead and not yet written so. */

@@ -2,26 +2,37 @@
 
 import type { Check } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
+import type { ReloadChanges } from '../core/control.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Instance, InstanceId } from '../core/instance.ts';
 import type { Log } from '../core/log.ts';
+import type { Memory } from '../core/memory.ts';
 import type { Observation } from '../core/observation.ts';
 import type { Reporter } from '../core/report.ts';
 import type { Verdict } from '../core/rule.ts';
 import type { TargetId } from '../core/target.ts';
 import type { WriteMode } from '../core/view.ts';
 import { aggregate } from './aggregate.ts';
+import type { Laid } from './interventions.ts';
 import { type Policy, rulingFor } from './policy.ts';
 import { flagsOf, type InstanceRecord, newRecord, type RecordRules, retarget } from './record.ts';
 import type { RosterChange } from './roster.ts';
+import { instanceKey, type SavedInstance, type SavedTarget, targetKey } from './saved.ts';
 
-export interface InstancesDeps {
+/** What instances are measured by: may be replaced while they live. */
+export interface Measures {
   readonly checks: readonly Check[];
   readonly policies: readonly Policy[];
+}
+
+export interface InstancesDeps {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly log: Log;
+  readonly memory: Memory;
   readonly report: Reporter;
+  /** What operators laid on an instance. */
+  readonly laidOn: (instance: Instance) => readonly Laid[];
   /** Something changed that may have to be written. */
   readonly touch: (record: InstanceRecord) => void;
 }
@@ -36,11 +47,13 @@ export interface Home {
 
 export class Instances {
   readonly #deps: InstancesDeps;
+  #measures: Measures;
   readonly #records = new Map<InstanceId, InstanceRecord>();
   readonly #byTarget = new Map<TargetId, InstanceRecord>();
 
-  constructor(deps: InstancesDeps) {
+  constructor(deps: InstancesDeps, measures: Measures) {
     this.#deps = deps;
+    this.#measures = measures;
   }
 
   all(): Iterable<InstanceRecord> {
@@ -59,35 +72,72 @@ export class Instances {
   enrol(home: Home, change: RosterChange): void {
     const now = this.#deps.clock.now();
     for (const instance of change.added) {
-      const record = newRecord(instance, this.#rules(home, instance), now);
+      const record = newRecord(instance, this.#rules(home, instance), this.#deps.laidOn(instance), now);
       this.#records.set(instance.id, record);
       this.#assign(record, new Map());
     }
     for (const instance of change.changed) {
       const record = this.#records.get(instance.id);
       if (record === undefined) continue;
-      const rules = this.#rules(home, instance);
-      const before = record.targets;
       const probed = !sameToProbes(record.instance, instance);
       record.instance = instance;
-      record.mode = rules.mode;
-      record.maxUnavailable = rules.maxUnavailable;
-      if (probed) record.targets = retarget(instance, rules, now, before);
-      this.#assign(record, probed ? before : record.targets);
+      this.#measure(home, record, probed);
     }
     for (const instance of change.removed) this.#depart(home, instance);
   }
 
+  /** Other checks and policies from now on. A target whose check was not made anew keeps all that is known of it. */
+  remeasure(measures: Measures, homeOf: (registry: string) => Home | undefined): ReloadChanges {
+    const checksBefore = new Map(this.#measures.checks.map((check) => [check.name, check]));
+    this.#measures = measures;
+    const counts = { added: 0, removed: 0, changed: 0, kept: 0 };
+    for (const record of this.#records.values()) {
+      const home = homeOf(record.instance.registry);
+      if (home === undefined) continue;
+      const before = record.targets;
+      this.#measure(home, record, true);
+      for (const [id, { check }] of record.targets) {
+        if (!before.has(id)) counts.added++;
+        else if (checksBefore.get(check.name) === check) counts.kept++;
+        else counts.changed++;
+      }
+      for (const id of before.keys()) if (!record.targets.has(id)) counts.removed++;
+    }
+    return counts;
+  }
+
+  /** Operators laid something on instances, or took it away. */
+  relay(): void {
+    for (const record of this.#records.values()) {
+      const laid = this.#deps.laidOn(record.instance);
+      if (laid.length === 0 && record.laid.length === 0) continue;
+      record.laid = laid;
+      this.refresh(record);
+      this.#deps.touch(record);
+    }
+  }
+
+  #measure(home: Home, record: InstanceRecord, retargeted: boolean): void {
+    const { instance, targets: before } = record;
+    const rules = this.#rules(home, instance);
+    record.mode = rules.mode;
+    record.maxUnavailable = rules.maxUnavailable;
+    record.laid = this.#deps.laidOn(instance);
+    if (retargeted) record.targets = retarget(instance, rules, this.#deps.clock.now(), before);
+    this.#assign(record, retargeted ? before : record.targets);
+  }
+
   #rules({ writer, mode }: Home, instance: Instance): RecordRules {
-    const { checks, policies } = this.#deps;
-    return { checks, writer, ...rulingFor(policies, mode, instance) };
+    const { checks, policies } = this.#measures;
+    const { memory } = this.#deps;
+    return { checks, writer, memory, ...rulingFor(policies, mode, instance) };
   }
 
   /** Tells engine and listeners of an instance's targets. */
   #assign(record: InstanceRecord, before: ReadonlyMap<TargetId, unknown>): void {
     const { instance, targets, mode } = record;
     const remove = [...before.keys()].filter((id) => !targets.has(id));
-    for (const id of remove) this.#byTarget.delete(id);
+    this.#forgetTargets(remove);
     const list = [...targets.values()].map(({ target }) => target);
     for (const { id } of list) this.#byTarget.set(id, record);
     this.#deps.report({ kind: 'instance', instance, targets: list, writeMode: mode });
@@ -100,21 +150,41 @@ export class Instances {
     const record = this.#records.get(instance.id);
     if (record === undefined) return;
     const remove = [...record.targets.keys()];
-    for (const id of remove) this.#byTarget.delete(id);
+    this.#forgetTargets(remove);
     this.#records.delete(instance.id);
+    this.#deps.memory.remember(instanceKey(instance.id), undefined);
     home.forget(record);
     this.#deps.engine.tell({ kind: 'assign', add: [], remove });
     this.#deps.report({ kind: 'departed', instance: instance.id });
   }
 
-  /** A look was judged. */
-  observed(observation: Observation, verdict: Verdict): void {
+  #forgetTargets(ids: readonly TargetId[]): void {
+    for (const id of ids) {
+      this.#byTarget.delete(id);
+      this.#deps.memory.remember(targetKey(id), undefined);
+    }
+  }
+
+  /** A look was judged; `state` is the rule's after it. */
+  observed(observation: Observation, verdict: Verdict, state: unknown): void {
     const record = this.#byTarget.get(observation.target);
     const target = record?.targets.get(observation.target);
     if (record === undefined || target === undefined) return;
     this.#deps.report({ kind: 'observed', observation, verdict });
-    if (observation.outcome.kind !== 'skip') target.freshAt = this.#deps.clock.now();
+    const now = this.#deps.clock.now();
+    if (observation.outcome.kind !== 'skip') target.freshAt = now;
     const { health, reason } = target.judged;
+    if (verdict.health !== health) target.since = now;
+    target.state = state;
+    target.numbers = verdict.numbers;
+    this.#deps.memory.remember(targetKey(observation.target), {
+      rule: target.check.rule.kind,
+      health: verdict.health,
+      reason: verdict.reason,
+      since: target.since,
+      freshAt: target.freshAt,
+      state,
+    } satisfies SavedTarget);
     if (verdict.health === health && verdict.reason === reason && !record.flags.includes('stale')) return;
     target.judged = { target: observation.target, health: verdict.health, reason: verdict.reason };
     this.refresh(record);
@@ -145,15 +215,25 @@ export class Instances {
     });
     if (after.health !== before.health) this.#tellTransition(record, before.health);
     if (changed) this.#deps.touch(record);
+    this.remember(record);
+  }
+
+  /** Keeps over a restart what cannot be seen again: since when, what was written, and what operators decided. */
+  remember({ instance, since, write }: InstanceRecord): void {
+    const { written = null, contestedAt = null, force } = write;
+    const saved = { since, written, contestedAt, force } satisfies SavedInstance;
+    this.#deps.memory.remember(instanceKey(instance.id), saved);
   }
 
   #tellTransition(record: InstanceRecord, from: string): void {
     const { registry, namespace, service, host, port, id } = record.instance;
-    const { health, reason } = record.health;
+    const { health, reason, target } = record.health;
+    const numbers = target === null ? undefined : record.targets.get(target)?.numbers;
+    const known = numbers === undefined ? {} : { numbers };
     const detail = `${namespace}/${service} ${host}:${port}`;
     this.#deps.report({
       kind: 'event',
-      event: { kind: 'transition', subject: id, from, to: health, reason, detail },
+      event: { kind: 'transition', subject: id, from, to: health, reason, detail, ...known },
     });
     const fields = { registry, namespace, service, instance: `${host}:${port}`, from, to: health, reason };
     this.#deps.log.info('Health changed', fields);

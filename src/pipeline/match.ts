@@ -24,14 +24,12 @@ export function matches(
 export function targetsOf(
   checks: readonly Check[],
   instance: Instance,
-  seedOf: (check: Check) => Seed,
+  seedOf: (id: TargetId, check: Check) => Seed,
 ): readonly Target[] {
   return checks
     .filter((check) => matches(check.match, instance))
-    .map((check) => ({
-      id: hashId(instance.id, check.name) as TargetId,
-      check: check.name,
-      instance,
-      seed: seedOf(check),
-    }));
+    .map((check) => {
+      const id = hashId(instance.id, check.name) as TargetId;
+      return { id, check: check.name, instance, seed: seedOf(id, check) };
+    });
 }

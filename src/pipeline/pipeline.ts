@@ -2,50 +2,32 @@
  * The order of things, and nothing but it: discover → roster → match → engine → aggregate → guard, reconcile → publish.
  */
 
-import type { Check } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
+import type { ReloadChanges } from '../core/control.ts';
 import type { Engine, FromEngine } from '../core/engine.ts';
+import type { Intervention, InterventionOrder } from '../core/intervention.ts';
 import type { Log } from '../core/log.ts';
-import type { Registry } from '../core/registry.ts';
+import type { Memory } from '../core/memory.ts';
 import type { Reporter } from '../core/report.ts';
-import type { WriteMode } from '../core/view.ts';
-import { discover } from './discover.ts';
-import type { BrakeLimits } from './guard.ts';
-import { type Home, Instances } from './instances.ts';
-import type { Policy } from './policy.ts';
-import type { InstanceRecord } from './record.ts';
+import { Instances, type Measures } from './instances.ts';
+import { Interventions, type Laid, selectorText, selects } from './interventions.ts';
+import type { InstanceRecord, TargetRecord } from './record.ts';
 import { Roster } from './roster.ts';
-import { WriteBack } from './write-back.ts';
+import { type PipelineRegistry, Source, type SourceDeps } from './source.ts';
 
-export interface PipelineRegistry {
-  readonly name: string;
-  readonly registry: Registry;
-  readonly mode: WriteMode;
-  readonly writer: string;
-  readonly maxPerSecond: number;
-  readonly perInstanceEvery: number;
-  readonly guard: BrakeLimits;
+/** What a reload may replace. A registry or a check that is the same object goes on as it is. */
+export interface PipelinePlan extends Measures {
+  readonly registries: readonly PipelineRegistry[];
 }
 
-export interface PipelineDeps {
-  readonly registries: readonly PipelineRegistry[];
-  readonly checks: readonly Check[];
-  readonly policies: readonly Policy[];
+export interface PipelineDeps extends PipelinePlan {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly log: Log;
+  readonly memory: Memory;
   /** In [0, 1). */
   readonly random: () => number;
   readonly report: Reporter;
-}
-
-interface Source {
-  readonly spec: PipelineRegistry;
-  readonly writeBack: WriteBack;
-  readonly home: Home;
-  /** Undefined before the first answer or failure. */
-  up: boolean | undefined;
-  syncedAt: number | null;
 }
 
 const TICK = 1_000;
@@ -53,34 +35,59 @@ const TICK = 1_000;
 const FULL_ROUND = 5;
 /** What changes together is reconciled together. */
 const COALESCE = 50;
-/** How long the last writes may take when the process ends. */
-const LAST_WRITES = 5_000;
 
 export class Pipeline {
   readonly #deps: PipelineDeps;
   readonly #roster = new Roster();
-  readonly #sources: ReadonlyMap<string, Source>;
+  readonly #interventions: Interventions;
   readonly #instances: Instances;
+  readonly #sourceDeps: SourceDeps;
+  #sources: ReadonlyMap<string, Source>;
+  /** While it runs. */
+  #running: AbortSignal | undefined;
+  readonly #ending = new Set<Promise<void>>();
+  readonly #bug = new AbortController();
+  #everListed = false;
   #soon: Disposable | undefined;
 
   constructor(deps: PipelineDeps) {
+    const { clock, log, random, report, memory } = deps;
     this.#deps = deps;
-    this.#instances = new Instances({ ...deps, touch: (record) => this.#touch(record) });
-    this.#sources = new Map(deps.registries.map((spec) => [spec.name, this.#source(spec)]));
+    this.#interventions = new Interventions(clock, memory);
+    this.#instances = new Instances(
+      {
+        ...deps,
+        laidOn: (instance) => this.#interventions.on(instance),
+        touch: (record) => this.#touch(record),
+      },
+      deps,
+    );
+    this.#sourceDeps = {
+      roster: this.#roster,
+      instances: this.#instances,
+      clock,
+      log,
+      random,
+      report,
+      onReceipt: () => this.#reconcileSoon(),
+      onBug: (error) => this.#bug.abort(error),
+    };
+    this.#sources = new Map(deps.registries.map((spec) => [spec.name, new Source(spec, this.#sourceDeps)]));
   }
 
-  /** Registries that have not been listed yet; ready means there is none. */
+  /** Registries that have not been listed yet; ready means there is none. Once ready, it stays so. */
   get waitingFor(): readonly string[] {
-    return [...this.#sources.values()]
-      .filter(({ syncedAt }) => syncedAt === null)
-      .map(({ spec }) => spec.name);
+    if (this.#everListed) return [];
+    const waiting = [...this.#sources.values()].filter(({ listed }) => !listed).map(({ spec }) => spec.name);
+    this.#everListed = waiting.length === 0;
+    return waiting;
   }
 
   /** What the engine says. */
   hear(message: FromEngine): void {
     switch (message.kind) {
       case 'observed':
-        this.#instances.observed(message.observation, message.verdict);
+        this.#instances.observed(message.observation, message.verdict, message.state);
         break;
       case 'transition': {
         const record = this.#instances.ofTarget(message.transition.target);
@@ -100,6 +107,12 @@ export class Pipeline {
     }
   }
 
+  /** The targets of an instance as they stand, undefined if there is no such instance. */
+  targets(id: string): readonly TargetRecord[] | undefined {
+    const record = this.#instances.get(id);
+    return record === undefined ? undefined : [...record.targets.values()];
+  }
+
   /** Looks at once at all targets of the instance; false if there is no such instance. */
   probeNow(id: string): boolean {
     const record = this.#instances.get(id);
@@ -110,103 +123,109 @@ export class Pipeline {
   }
 
   /** An operator says to write over what contests us; false if there is no such instance. */
-  overwrite(id: string): boolean {
+  overwrite(id: string, by: string): boolean {
     const record = this.#instances.get(id);
     if (record === undefined) return false;
     record.write.force = true;
-    this.#operator(id, 'overwrite');
+    this.#instances.remember(record);
+    this.#operator({ subject: id, to: 'overwrite', by });
     this.#touch(record);
     return true;
   }
 
-  /** An operator lets through what the brake of a registry holds now; false if there is no such registry. */
-  releaseGuard(registry: string): boolean {
+  /**
+   * An operator lets through what the brake of a registry holds now, and lifts the holds laid upon the registry as a
+   * whole; false if there is no such registry.
+   */
+  releaseGuard(registry: string, by: string): boolean {
     const source = this.#sources.get(registry);
     if (source === undefined) return false;
     source.writeBack.releaseGuard();
-    this.#operator(registry, 'release-guard');
+    this.#operator({ subject: registry, to: 'release-guard', by });
+    for (const { id, kind, selector } of this.#interventions.all)
+      if (kind === 'hold' && isWholeRegistry(selector, registry)) this.lift(id, by);
+    this.#reconcileSoon();
     return true;
+  }
+
+  intervene(order: InterventionOrder): Intervention {
+    const laid = this.#interventions.lay(order);
+    this.#tellIntervention(laid, laid.kind, laid.by);
+    this.#instances.relay();
+    return this.#counted(laid);
+  }
+
+  /** The interventions in force, oldest first. */
+  interventions(): readonly Intervention[] {
+    return this.#interventions.all.map((laid) => this.#counted(laid));
+  }
+
+  /** Ends an intervention before its time; false if there is none with that id. */
+  lift(id: string, by: string): boolean {
+    const laid = this.#interventions.lift(id);
+    if (laid === undefined) return false;
+    this.#tellIntervention(laid, 'resume', by);
+    this.#instances.relay();
+    return true;
+  }
+
+  /** Other registries, checks and policies from now on; what is the same object goes on undisturbed. */
+  replan(plan: PipelinePlan): ReloadChanges {
+    const before = this.#sources;
+    const sources = new Map<string, Source>();
+    for (const spec of plan.registries) {
+      const old = before.get(spec.name);
+      const source =
+        old !== undefined && sameSpec(old.spec, spec) ? old : new Source(spec, this.#sourceDeps, old);
+      sources.set(spec.name, source);
+    }
+    this.#sources = sources;
+    const homeOf = (registry: string): Source['home'] | undefined => sources.get(registry)?.home;
+    const departed = [...before.values()].filter(({ spec }) => !sources.has(spec.name));
+    let removed = 0;
+    for (const source of departed) removed += this.#disband(source);
+    const changes = this.#instances.remeasure(plan, homeOf);
+    for (const [name, source] of sources) {
+      const old = before.get(name);
+      if (old === source) continue;
+      const ended = old === undefined ? Promise.resolve() : this.#end(old, 'leave');
+      if (this.#running !== undefined) source.start(this.#running, ended);
+    }
+    for (const source of departed) void this.#end(source, 'leave');
+    return { ...changes, removed: changes.removed + removed };
   }
 
   /** Runs until aborted; then lets looks in flight end, and writes what can be written at once. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, engine } = this.#deps;
-    const sources = [...this.#sources.values()];
-    const failed = new AbortController();
-    const stop = AbortSignal.any([signal, failed.signal]);
-    const last = new AbortController();
-    const guardAll = (work: Promise<void>): Promise<void> =>
-      work.catch((error: unknown) => {
-        failed.abort(error);
-        last.abort(error);
-        throw error;
-      });
-    const publishing = sources.map(({ writeBack }) => guardAll(writeBack.run(last.signal)));
-    try {
-      await Promise.all(
-        [...sources.map((source) => this.#follow(source, stop)), engine.run(stop), this.#tick(stop)].map(
-          guardAll,
-        ),
-      );
-      this.#reconcile();
-    } finally {
-      for (const { writeBack } of sources) writeBack.finish();
-      using _deadline = clock.after(LAST_WRITES, () => last.abort(new Error('the process ends')));
-      await Promise.all(publishing);
-      this.#soon?.[Symbol.dispose]();
-    }
+    const stop = AbortSignal.any([signal, this.#bug.signal]);
+    const failing = (work: Promise<void>): Promise<void> =>
+      work.catch((error: unknown) => this.#bug.abort(error));
+    this.#running = stop;
+    for (const source of this.#sources.values()) source.start(stop, Promise.resolve());
+    await Promise.all([failing(this.#deps.engine.run(stop)), failing(this.#tick(stop))]);
+    this.#running = undefined;
+    if (!this.#bug.signal.aborted) this.#reconcile();
+    for (const source of this.#sources.values()) void this.#end(source, 'write');
+    await Promise.all(this.#ending);
+    this.#soon?.[Symbol.dispose]();
+    this.#bug.signal.throwIfAborted();
   }
 
-  #source(spec: PipelineRegistry): Source {
-    const { clock, log, random, report } = this.#deps;
-    const writeBack = new WriteBack({
-      ...spec,
-      brake: spec.guard,
-      clock,
-      log,
-      random,
-      report,
-      onHold: (record) => this.#instances.refresh(record),
-      onReceipt: () => this.#reconcileSoon(),
-    });
-    const home = {
-      writer: spec.writer,
-      mode: spec.mode,
-      forget: (record: InstanceRecord) => writeBack.forget(record),
-    };
-    return { spec, writeBack, home, up: undefined, syncedAt: null };
+  #end(source: Source, waiting: 'write' | 'leave'): Promise<void> {
+    const ending = source.end(waiting).finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
+    return ending;
   }
 
-  #follow(source: Source, signal: AbortSignal): Promise<void> {
-    const { name, registry } = source.spec;
-    const { clock, log, random } = this.#deps;
-    return discover(
-      { name, registry, clock, log, random },
-      {
-        known: (service) => this.#roster.size(name, service),
-        services: () => this.#roster.services(name),
-        apply: (service, entries) =>
-          this.#instances.enrol(source.home, this.#roster.apply(name, service, entries)),
-        synced: () => {
-          source.syncedAt = clock.now();
-          this.#setUp(source, true);
-        },
-        failed: (error) => this.#setUp(source, false, error.message),
-      },
-      signal,
-    );
-  }
-
-  #setUp(source: Source, up: boolean, error?: string): void {
-    if (source.up !== up) {
-      const { name } = source.spec;
-      const detail = error === undefined ? {} : { detail: error };
-      const event = { kind: 'registry', subject: name, to: up ? 'up' : 'down', ...detail } as const;
-      this.#deps.report({ kind: 'event', event });
-      if (up) this.#deps.log.info('Registry answers', { registry: name, instances: this.#roster.size(name) });
-    }
-    source.up = up;
-    this.#reportRegistry(source, error);
+  /** Forgets all instances of a registry that is not configured any more; how many targets they had. */
+  #disband(source: Source): number {
+    const { name } = source.spec;
+    let targets = 0;
+    for (const record of this.#instances.all())
+      if (record.instance.registry === name) targets += record.targets.size;
+    for (const service of this.#roster.services(name))
+      this.#instances.enrol(source.home, this.#roster.apply(name, service, []));
+    return targets;
   }
 
   #touch(record: InstanceRecord): void {
@@ -231,30 +250,57 @@ export class Pipeline {
       } catch {
         return;
       }
+      this.#expire();
       for (const record of this.#instances.all()) this.#instances.refresh(record);
       for (const source of this.#sources.values()) {
         if (round % FULL_ROUND === 0) source.writeBack.touchAll();
         source.writeBack.reconcile();
-        if (source.up !== undefined) this.#reportRegistry(source);
+        source.tell();
       }
     }
   }
 
-  #reportRegistry(source: Source, error?: string): void {
-    const { name } = source.spec;
-    this.#deps.report({
-      kind: 'registry',
-      registry: name,
-      up: source.up ?? false,
-      syncedAt: source.syncedAt,
-      instances: this.#roster.size(name),
-      pendingWrites: source.writeBack.pending,
-      ...(error === undefined ? {} : { error }),
-    });
+  #expire(): void {
+    const over = this.#interventions.expire();
+    for (const laid of over) this.#tellIntervention(laid, 'resume', laid.by, 'its time is over');
+    if (over.length > 0) this.#instances.relay();
   }
 
-  #operator(subject: string, to: string): void {
-    this.#deps.report({ kind: 'event', event: { kind: 'operator', subject, to } });
-    this.#deps.log.info('An operator intervened', { subject, to });
+  #counted(laid: Laid): Intervention {
+    let instances = 0;
+    for (const { instance } of this.#instances.all()) if (selects(laid.selector, instance)) instances++;
+    return { ...laid, instances };
   }
+
+  #tellIntervention(laid: Laid, to: string, by: string, why?: string): void {
+    const limit = laid.until === null ? '' : ` (until ${laid.until})`;
+    const detail = why ?? `${laid.reason}${to === laid.kind ? limit : ''}`;
+    this.#operator({ subject: selectorText(laid.selector), to, by, detail });
+  }
+
+  #operator(event: { subject: string; to: string; by: string; detail?: string }): void {
+    this.#deps.report({ kind: 'event', event: { kind: 'operator', ...event } });
+    this.#deps.log.info('An operator intervened', event);
+  }
+}
+
+function isWholeRegistry(
+  { namespace, service, instance, ...rest }: Laid['selector'],
+  registry: string,
+): boolean {
+  const wide = (pattern: string | undefined): boolean => pattern === undefined || pattern === '*';
+  return rest.registry === registry && wide(namespace) && wide(service) && instance === undefined;
+}
+
+/** Nothing about it would run differently. */
+function sameSpec(a: PipelineRegistry, b: PipelineRegistry): boolean {
+  return (
+    a.registry === b.registry &&
+    a.mode === b.mode &&
+    a.writer === b.writer &&
+    a.maxPerSecond === b.maxPerSecond &&
+    a.perInstanceEvery === b.perInstanceEvery &&
+    a.guard.allowance === b.guard.allowance &&
+    a.guard.freezeAbove === b.guard.freezeAbove
+  );
 }

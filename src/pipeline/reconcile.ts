@@ -1,5 +1,6 @@
 /** What to write of an instance: a pure plan from what is wanted, what was written and what the registry says. */
 
+import { HEALTHS, type Health } from '../core/health.ts';
 import type { FoundMark } from '../core/instance.ts';
 import type { DesiredHealth, WriteRequest } from '../core/registry.ts';
 import type { WriteMode } from '../core/view.ts';
@@ -85,6 +86,10 @@ export function desiredOf(
   const ours = input.mark !== undefined && input.mark.writer === input.writer;
   if (mode === 'observe' || !input.checked) return ours ? { kind: 'release' } : null;
   return judged;
+}
+
+export function isWorse(health: Health, than: Health): boolean {
+  return HEALTHS.indexOf(health) > HEALTHS.indexOf(than);
 }
 
 const STRICTNESS: readonly WriteMode[] = ['observe', 'dry-run', 'apply'];

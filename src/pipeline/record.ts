@@ -1,25 +1,33 @@
 /** What the pipeline knows of one instance. Changed only by pipeline.ts, write-back.ts and gate.ts. */
 
-import { FAILURE_CAUSES, HEALTH_REASONS, type Reason } from '../core/cause.ts';
 import type { Check } from '../core/check.ts';
-import type { Flag } from '../core/health.ts';
+import type { Flag, WritableHealth } from '../core/health.ts';
 import type { Instance } from '../core/instance.ts';
+import type { Memory } from '../core/memory.ts';
+import type { Numbers } from '../core/rule.ts';
 import type { Seed } from '../core/seed.ts';
 import type { Target, TargetId } from '../core/target.ts';
 import type { WriteMode } from '../core/view.ts';
 import { parseIsoTime } from '../lib/iso-time.ts';
 import { type Aggregate, aggregate, type Judged } from './aggregate.ts';
 import type { Hold } from './guard.ts';
+import type { Laid } from './interventions.ts';
 import { targetsOf } from './match.ts';
 import { type Desired, isForeign, type Written } from './reconcile.ts';
 import { serviceKey } from './roster.ts';
+import { decodeInstance, decodeReason, decodeTarget, instanceKey, targetKey } from './saved.ts';
 
 export interface TargetRecord {
   target: Target;
   readonly check: Check;
   judged: Judged;
+  /** `Clock.now()` since when the judged health holds. */
+  since: number;
   /** `Clock.now()` of the last outcome that counted; of the start before the first. */
   freshAt: number;
+  /** The rule's state and numbers after the last outcome, undefined before the first. */
+  state: unknown;
+  numbers: Numbers | undefined;
 }
 
 export interface InstanceRecord {
@@ -34,6 +42,8 @@ export interface InstanceRecord {
   /** `Clock.now()` since when the health holds. */
   since: number;
   flags: readonly Flag[];
+  /** What operators laid on it. */
+  laid: readonly Laid[];
   readonly write: WriteState;
 }
 
@@ -63,13 +73,19 @@ export interface RecordRules {
   readonly writer: string;
   readonly mode: WriteMode;
   readonly maxUnavailable: number;
+  readonly memory: Memory;
 }
 
-/** A newly seen instance: its health is what our own mark says, else unknown. */
-export function newRecord(instance: Instance, rules: RecordRules, now: number): InstanceRecord {
+/** A newly seen instance: its health is what was remembered, else what our own mark says, else unknown. */
+export function newRecord(
+  instance: Instance,
+  rules: RecordRules,
+  laid: readonly Laid[],
+  now: number,
+): InstanceRecord {
   const targets = retarget(instance, rules, now, new Map());
-  const { mark } = instance;
-  const since = mark !== undefined && !isForeign(mark, rules.writer) ? parseIsoTime(mark.since) : undefined;
+  const saved = decodeInstance(rules.memory.recall(instanceKey(instance.id)));
+  const since = saved?.since ?? sinceOfMark(instance, rules.writer);
   return {
     instance,
     service: serviceKey(instance),
@@ -82,22 +98,27 @@ export function newRecord(instance: Instance, rules: RecordRules, now: number): 
     ),
     since: since ?? now,
     flags: [],
+    laid,
     write: {
       desired: null,
       since: now,
       held: null,
       admitted: false,
-      written: undefined,
+      written: saved?.written ?? undefined,
       shadow: null,
-      contestedAt: undefined,
+      contestedAt: saved?.contestedAt ?? undefined,
       contested: false,
       refused: false,
-      force: false,
+      force: saved?.force ?? false,
     },
   };
 }
 
-/** The targets an instance has now; what is known of those it had before stays. */
+function sinceOfMark({ mark }: Instance, writer: string): number | undefined {
+  return mark === undefined || isForeign(mark, writer) ? undefined : parseIsoTime(mark.since);
+}
+
+/** The targets an instance has now; what is known of those it had before stays, unless their check was made anew. */
 export function retarget(
   instance: Instance,
   rules: RecordRules,
@@ -106,8 +127,8 @@ export function retarget(
 ): ReadonlyMap<TargetId, TargetRecord> {
   const byName = new Map(rules.checks.map((check) => [check.name, check]));
   const targets = new Map<TargetId, TargetRecord>();
-  for (const target of targetsOf(rules.checks, instance, (check) =>
-    seedOf(instance, rules.writer, check, now),
+  for (const target of targetsOf(rules.checks, instance, (id, check) =>
+    seedOf(instance, id, check, rules, now, before.get(id)),
   )) {
     const check = byName.get(target.check);
     if (check === undefined) continue;
@@ -117,23 +138,42 @@ export function retarget(
       target,
       check,
       judged: old?.judged ?? { target: target.id, health, reason },
+      since: old?.since ?? target.seed.since ?? now,
       freshAt: old?.freshAt ?? now,
+      state: old?.check === check ? old.state : target.seed.saved,
+      numbers: old?.check === check ? old.numbers : undefined,
     });
   }
   return targets;
 }
 
-function seedOf(instance: Instance, writer: string, check: Check, now: number): Seed {
-  const { mark } = instance;
+/** What is known before the first look: of the target as it was, of an earlier process, of our own mark; in this order. */
+function seedOf(
+  instance: Instance,
+  id: TargetId,
+  check: Check,
+  { memory, writer }: RecordRules,
+  now: number,
+  old: TargetRecord | undefined,
+): Seed {
   const graceUntil = now + check.startPeriod;
-  if (mark === undefined || isForeign(mark, writer))
-    return { health: 'unknown', reason: 'no-evidence', graceUntil };
-  return { health: mark.health, reason: decodeReason(mark.reason), graceUntil };
-}
-
-/** A mark may have been written by a version with other reasons. */
-function decodeReason(text: string): Reason {
-  return [...FAILURE_CAUSES, ...HEALTH_REASONS].find((reason) => reason === text) ?? 'no-evidence';
+  // Its check was made anew: what the other one saw is no evidence, but nothing flips because of that.
+  if (old !== undefined) {
+    const { health, reason } = old.judged;
+    return { health, reason, since: old.since, graceUntil };
+  }
+  const { mark } = instance;
+  const marked = mark !== undefined && !isForeign(mark, writer);
+  const saved = decodeTarget(memory.recall(targetKey(id)));
+  if (saved !== undefined && (saved.health !== 'unknown' || !marked)) {
+    const { health, reason, since } = saved;
+    const state = saved.rule === check.rule.kind ? { saved: saved.state } : {};
+    return { health, reason, since, graceUntil, ...state };
+  }
+  if (!marked) return { health: 'unknown', reason: 'no-evidence', graceUntil };
+  const since = parseIsoTime(mark.since);
+  const known = since === undefined ? {} : { since };
+  return { health: mark.health, reason: decodeReason(mark.reason), graceUntil, ...known };
 }
 
 export function flagsOf(record: InstanceRecord, now: number): readonly Flag[] {
@@ -143,7 +183,9 @@ export function flagsOf(record: InstanceRecord, now: number): readonly Flag[] {
     flags.push('stale');
     break;
   }
-  if (record.write.held !== null) flags.push('held');
+  const paused = record.laid.some(({ kind }) => kind !== 'hold');
+  if (record.write.held !== null && !paused) flags.push('held');
+  if (paused) flags.push('paused');
   return flags;
 }
 
@@ -156,10 +198,17 @@ export function isDead(desired: Desired | null): boolean {
   return desired?.kind === 'health' && desired.health === 'dead';
 }
 
+/** What the registry says of it, or will when our last write has arrived; healthy where nothing stands. */
+export function standing(record: InstanceRecord): WritableHealth {
+  const { written } = record.write;
+  if (written !== undefined && !written.seen)
+    return written.desired.kind === 'health' ? written.desired.health : 'healthy';
+  return record.instance.mark?.health ?? 'healthy';
+}
+
 /** The registry says dead of it, or would if this were no dry-run. */
 export function standsDead(record: InstanceRecord): boolean {
-  const { shadow, written } = record.write;
+  const { shadow } = record.write;
   if (record.mode === 'dry-run' && shadow !== null) return isDead(shadow);
-  if (written !== undefined && !written.seen) return isDead(written.desired);
-  return record.instance.mark?.health === 'dead';
+  return standing(record) === 'dead';
 }

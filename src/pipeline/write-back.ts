@@ -8,9 +8,10 @@ import type { Reporter } from '../core/report.ts';
 import { isoTime } from '../lib/iso-time.ts';
 import { Gate } from './gate.ts';
 import type { BrakeLimits, Hold } from './guard.ts';
+import { strongest } from './interventions.ts';
 import { type Order, Publisher } from './publish.ts';
-import { desiredOf, fingerprint, plan, sameDesired, saysAlready } from './reconcile.ts';
-import { type InstanceRecord, isDead, standsDead } from './record.ts';
+import { desiredOf, fingerprint, isWorse, plan, sameDesired, saysAlready } from './reconcile.ts';
+import { type InstanceRecord, isDead, standing, standsDead } from './record.ts';
 
 export interface WriteBackDeps {
   readonly name: string;
@@ -29,6 +30,10 @@ export interface WriteBackDeps {
   readonly onHold: (record: InstanceRecord) => void;
   /** A write came back: there is something to reconcile. */
   readonly onReceipt: () => void;
+  /** What was written changed, and must be known after a restart. */
+  readonly remember: (record: InstanceRecord) => void;
+  /** The write-back of the same registry before a reload: its brake goes on. */
+  readonly before?: WriteBack;
 }
 
 const INSTANCE_BURST = 3;
@@ -66,6 +71,7 @@ export class WriteBack {
         record.write.admitted = true;
         this.#carryOut(record);
       },
+      ...(deps.before === undefined ? {} : { before: deps.before.#gate }),
     });
   }
 
@@ -81,13 +87,19 @@ export class WriteBack {
     this.#publisher.finish();
   }
 
+  /** Nothing that waits is written any more; what is being written comes to its end. */
+  withdrawAll(): void {
+    for (const id of this.#records.keys()) this.#publisher.withdraw(id);
+  }
+
   /** Something about the instance changed. */
   touch(record: InstanceRecord): void {
     this.#records.set(record.instance.id, record);
     this.#dirty.add(record);
     const { written } = record.write;
-    if (written !== undefined && !written.seen && this.#stands(record, written.desired))
-      record.write.written = { ...written, seen: true };
+    if (written === undefined || written.seen || !this.#stands(record, written.desired)) return;
+    record.write.written = { ...written, seen: true };
+    this.#deps.remember(record);
   }
 
   forget(record: InstanceRecord): void {
@@ -118,7 +130,8 @@ export class WriteBack {
     const { write, instance } = record;
     const { writer } = this.#deps;
     const mark = instance.mark;
-    const desired = desiredOf(record.mode, judgedHealth(record), {
+    const word = strongest(record.laid);
+    const desired = desiredOf(word === 'release' ? 'observe' : record.mode, judgedHealth(record), {
       checked: record.targets.size > 0,
       mark,
       writer,
@@ -133,6 +146,13 @@ export class WriteBack {
     const next =
       sameDesired(write.shadow, desired) && record.mode === 'dry-run' ? 'rest' : this.#next(record, now);
     this.#setContested(record, next === 'contested');
+    const told = word === 'pause' ? 'paused' : word === 'hold' && this.#worsens(record) ? 'operator' : null;
+    if (told !== null) {
+      this.#gate.leave(record);
+      this.#publisher.withdraw(instance.id);
+      this.#setHeld(record, next === 'write' ? told : null);
+      return;
+    }
     const guarded = next === 'write' && isDead(desired) && !standsDead(record);
     if (guarded && !write.admitted) {
       this.#gate.wait(record);
@@ -143,6 +163,11 @@ export class WriteBack {
     this.#setHeld(record, null);
     if (next === 'write') this.#carryOut(record);
     else this.#publisher.withdraw(instance.id);
+  }
+
+  #worsens(record: InstanceRecord): boolean {
+    const { desired } = record.write;
+    return desired?.kind === 'health' && isWorse(desired.health, standing(record));
   }
 
   #next(record: InstanceRecord, now: number): ReturnType<typeof plan> {
@@ -210,6 +235,7 @@ export class WriteBack {
       default:
         receipt.kind satisfies never;
     }
+    this.#deps.remember(record);
     if (receipt.kind === 'refused') return;
     this.touch(record);
     this.#deps.onReceipt();

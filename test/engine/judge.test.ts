@@ -40,7 +40,7 @@ describe('the peers that a rule is told of', () => {
         for (const { index, act } of acts) {
           const one = TARGETS[index] as Target;
           if (act === 'open') {
-            judge.open(one, rule);
+            judge.open(one, rule, 0);
             if (!model.has(one)) model.set(one, undefined);
           } else if (act === 'close') {
             judge.close(one);

@@ -4,6 +4,7 @@ import type { Check } from '../../src/core/check.ts';
 import type { ToEngine } from '../../src/core/engine.ts';
 import type { Health } from '../../src/core/health.ts';
 import type { Instance } from '../../src/core/instance.ts';
+import { FORGETFUL, type Memory } from '../../src/core/memory.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import { RegistryError } from '../../src/core/registry.ts';
 import type { Report } from '../../src/core/report.ts';
@@ -27,7 +28,13 @@ afterEach(async () => {
 
 async function start(
   registry: FakeRegistry,
-  options: { mode?: WriteMode; checks?: readonly Check[]; clock?: ManualClock; maxUnavailable?: number } = {},
+  options: {
+    mode?: WriteMode;
+    checks?: readonly Check[];
+    clock?: ManualClock;
+    maxUnavailable?: number;
+    memory?: Memory;
+  } = {},
 ) {
   const clock = options.clock ?? new ManualClock();
   const log = new QuietLog();
@@ -45,6 +52,7 @@ async function start(
         guard: { allowance: 0.05, freezeAbove: 0.6 },
       },
     ],
+    memory: options.memory ?? FORGETFUL,
     checks: options.checks ?? [CHECK],
     policies:
       options.maxUnavailable === undefined ? [] : [{ match: {}, maxUnavailable: options.maxUnavailable }],
@@ -206,8 +214,8 @@ describe('the pipeline', () => {
     for (let i = 1; i <= 10; i++) judge(`web/a:${i}`, 'dead', 'connect-refused');
     await clock.advance(30_000);
     expect(registry.writes).toEqual([]);
-    expect(pipeline.releaseGuard('fake')).toBe(true);
-    expect(pipeline.releaseGuard('unknown')).toBe(false);
+    expect(pipeline.releaseGuard('fake', 'me')).toBe(true);
+    expect(pipeline.releaseGuard('unknown', 'me')).toBe(false);
     await clock.advance(2_000);
     expect(registry.writes).toHaveLength(5);
   });
@@ -225,7 +233,7 @@ describe('the pipeline', () => {
     await clock.advance(120_000);
     expect(registry.writes).toHaveLength(1);
     expect(log.lines.filter(({ message }) => message.startsWith("Somebody else's value"))).toHaveLength(1);
-    expect(pipeline.overwrite(instance('web/a:1').id)).toBe(true);
+    expect(pipeline.overwrite(instance('web/a:1').id, 'me')).toBe(true);
     await clock.advance(1_000);
     expect(registry.mark('web', 'a:1')).toMatchObject({ health: 'sub-healthy', intact: true });
   });

@@ -2,7 +2,10 @@
 
 import { type App, assemble } from '../../src/app/assemble.ts';
 import type { Config } from '../../src/config/config.ts';
+import type { LoadResult } from '../../src/config/load.ts';
+import type { Catalogue } from '../../src/core/catalogue.ts';
 import type { Instance } from '../../src/core/instance.ts';
+import type { Memory } from '../../src/core/memory.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { OptionsSchema } from '../../src/core/plugin.ts';
 import type { Report } from '../../src/core/report.ts';
@@ -23,6 +26,7 @@ export interface AppBenchOptions {
   readonly clock?: ManualClock;
   readonly config?: Partial<Config>;
   readonly rule?: object;
+  readonly memory?: Memory;
 }
 
 export class AppBench {
@@ -30,6 +34,9 @@ export class AppBench {
   readonly log = new QuietLog();
   readonly reports: Report[] = [];
   readonly app: App;
+  readonly config: Config;
+  /** What reading the configuration again finds. */
+  next: LoadResult;
   looks = 0;
   readonly #stop = new AbortController();
   #done: Promise<void> | undefined;
@@ -57,40 +64,58 @@ export class AppBench {
       positions: new Map(),
       baseDir: '/',
       files: [],
+      revision: 'first',
+      reload: { every: 0 },
       ...options.config,
     };
-    this.app = assemble(config, {
-      catalogue: {
-        registries: [
-          {
-            name: 'fake',
-            summary: 'in memory',
-            options: ANY,
-            capabilities: { writes: true, incarnations: true },
-            create: () => options.registry,
-          },
-        ],
-        probes: [
-          {
-            name: 'fake',
-            summary: 'as told',
-            options: ANY,
-            create: () => ({
-              run: (instance) => {
-                this.looks++;
-                return Promise.resolve(options.look(instance, clock));
-              },
-            }),
-          },
-        ],
-        rules: [successRateRule],
+    const catalogue: Catalogue = {
+      registries: [
+        {
+          name: 'fake',
+          summary: 'in memory',
+          options: ANY,
+          capabilities: { writes: true, incarnations: true },
+          create: () => options.registry,
+        },
+      ],
+      probes: [
+        {
+          name: 'fake',
+          summary: 'as told',
+          options: ANY,
+          create: () => ({
+            run: (instance) => {
+              this.looks++;
+              return Promise.resolve(options.look(instance, clock));
+            },
+          }),
+        },
+      ],
+      rules: [successRateRule],
+    };
+    this.config = config;
+    this.next = { ok: true, config, catalogue, warnings: [], texts: new Map() };
+    this.app = assemble(
+      { config, catalogue },
+      {
+        clock,
+        log: this.log,
+        env: {},
+        random: () => 0.5,
+        tap: (report) => this.reports.push(report),
+        ...(options.memory === undefined ? {} : { memory: options.memory }),
+        origin: {
+          name: 'the bench',
+          load: () => Promise.resolve(this.next),
+          revision: () => Promise.resolve(this.next.ok ? this.next.config.revision : 'bad'),
+        },
       },
-      clock,
-      log: this.log,
-      env: {},
-      random: () => 0.5,
-      tap: (report) => this.reports.push(report),
-    });
+    );
+  }
+
+  /** What the files say from now on. */
+  rewrite(change: Partial<Config>): void {
+    if (this.next.ok) this.next = { ...this.next, config: { ...this.next.config, ...change } };
   }
 
   start(): void {
