@@ -8,7 +8,7 @@ import { loadToken } from '../api/token.ts';
 import { type Board, createBoard } from '../board/board.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
-import type { ReloadChanges } from '../core/control.ts';
+import type { Control, ReloadChanges } from '../core/control.ts';
 import type { Log } from '../core/log.ts';
 import { FORGETFUL, type Memory } from '../core/memory.ts';
 import type { Registry } from '../core/registry.ts';
@@ -41,6 +41,7 @@ export interface App extends AsyncDisposable {
   readonly board: Board;
   readonly metrics: Metrics;
   readonly reloader: Reloader;
+  readonly control: Control;
   /** Opens the listeners; a sentence about why not where one cannot be opened, else undefined. */
   listen(): Promise<string | undefined>;
   /** Addresses of the open listeners. */
@@ -133,6 +134,15 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     report,
   });
 
+  const control: Control = {
+    probeNow: (id) => pipeline.probeNow(id),
+    overwrite: (id, by) => pipeline.overwrite(id, by),
+    releaseGuard: (registry, by) => pipeline.releaseGuard(registry, by),
+    intervene: (order) => pipeline.intervene(order),
+    interventions: () => pipeline.interventions(),
+    lift: (id, by) => pipeline.lift(id, by),
+    reload: (by) => reloader.reload(by),
+  };
   const addresses = new Map<Door, Address>();
 
   async function listen(): Promise<string | undefined> {
@@ -184,6 +194,7 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     board,
     metrics,
     reloader,
+    control,
     addresses,
     listen,
     run,

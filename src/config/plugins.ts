@@ -37,7 +37,7 @@ export async function loadPlugins(
   const problems: PluginProblem[] = [];
   for (const [index, path] of paths.entries()) {
     try {
-      const module: unknown = await import(await urlOf(resolve(baseDir, path)));
+      const module: unknown = await import(`${await urlOf(resolve(baseDir, path))}`);
       catalogue = extended(catalogue, listsOf(module));
     } catch (error) {
       const code = error instanceof ShapeError ? error.code : 'SND1201';
