@@ -3,6 +3,7 @@
 import { type Command, Option } from 'commander';
 import { builtins } from '../app/builtins.ts';
 import { lookAround, lookOnce, type Sight } from '../app/one-look.ts';
+import { systemClock } from '../app/system-clock.ts';
 import { parseDuration } from '../lib/duration.ts';
 import { formatHostPort } from '../lib/host-port.ts';
 import { printable } from '../lib/text-width.ts';
@@ -10,7 +11,11 @@ import { parseOptions, parseTarget } from './check-target.ts';
 import type { AddCommand, ExitCode, Io } from './io.ts';
 import { loadOrTell } from './load.ts';
 import { lookOf } from './look.ts';
+import { nagios, nagiosUnknown } from './nagios.ts';
+import { withProgress } from './progress.ts';
 import { type Column, renderTable } from './table.ts';
+import { complain, printDocument } from './tell.ts';
+import { waterfall } from './waterfall.ts';
 
 interface CheckOptions {
   readonly config?: string;
@@ -19,6 +24,7 @@ interface CheckOptions {
   readonly connectTimeout: string;
   readonly output: 'table' | 'json';
   readonly nagios?: true;
+  readonly verbose?: true;
 }
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
@@ -39,6 +45,7 @@ export const addCheck: AddCommand = (program, io) => {
     .addOption(
       new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'),
     )
+    .option('-v, --verbose', 'show where the time of each look went')
     .option('--nagios', 'answer as a Nagios plugin: 0 pass, 1 reached but failed, 2 not reached, 3 skipped')
     .addHelpText('after', EXAMPLES)
     .action(
@@ -46,7 +53,7 @@ export const addCheck: AddCommand = (program, io) => {
         const sights =
           options.config === undefined
             ? await lookAtTarget(first, rest, options, command, io)
-            : await lookAtConfigured(options.config, first, rest, command, io);
+            : await lookAtConfigured(options.config, first, rest, { options, command, io });
         if (sights !== undefined) tell(sights, options, io);
       },
     );
@@ -57,7 +64,9 @@ Examples:
   sonde check tcp 127.0.0.1:6379
   sonde check http http://127.0.0.1:8080/healthz --set expect.body.contains=ok
   sonde check script --set exitCodes=docker -- ./check.sh --fast
+  sonde check -v http https://example.com/
   sonde check -c probes.yaml web-shop
+  sonde check -c probes.yaml --nagios
 `;
 
 async function lookAtTarget(
@@ -90,30 +99,48 @@ async function lookAtTarget(
   return [await lookOnce({ probe, options: decoded.value, host, port, timeout, connectTimeout }, io.signal)];
 }
 
+interface ConfiguredDeps {
+  readonly options: CheckOptions;
+  readonly command: Command;
+  readonly io: Io;
+}
+
 async function lookAtConfigured(
   file: string,
   service: string | undefined,
   rest: readonly string[],
-  command: Command,
-  io: Io,
+  { options, command, io }: ConfiguredDeps,
 ): Promise<readonly Sight[] | undefined> {
   if (rest.length > 0) return command.error('error: with -c there is at most one SERVICE');
+  // What Nagios shows is stdout, and its 1 is a warning: whatever kept us from looking is unknown.
+  const giveUp = (why: string, code: ExitCode): undefined => {
+    if (options.nagios === true) answer(nagiosUnknown(why), io);
+    else {
+      complain(io, why);
+      io.exit(code);
+    }
+    return undefined;
+  };
   const loaded = await loadOrTell(file, io);
-  if (loaded === undefined) return undefined;
-  const around = await lookAround(loaded.config, loaded.catalogue, service, io.signal);
-  if (around.kind === 'failed') {
-    io.err.write(`sonde: ${printable(around.reason)}\n`);
-    io.exit(4);
+  if (loaded === undefined) {
+    if (options.nagios === true) answer(nagiosUnknown(`${file} is not valid: sonde validate says why`), io);
     return undefined;
   }
-  if (around.sights.length > 0) return around.sights;
-  io.err.write(
-    service === undefined
-      ? 'sonde: no instance matches a check\n'
-      : `sonde: no instance of ${service} matches a check\n`,
+  const progress = { done: 0, total: 0 };
+  const around = await withProgress(
+    io,
+    systemClock,
+    () => `looked at ${progress.done} of ${progress.total} targets`,
+    lookAround(loaded.config, loaded.catalogue, service, progress, io.signal),
   );
-  io.exit(1);
-  return undefined;
+  if (around.kind === 'failed') return giveUp(around.reason, 4);
+  if (around.sights.length > 0) return around.sights;
+  return giveUp(`no instance ${service === undefined ? '' : `of ${service} `}matches a check`, 1);
+}
+
+function answer({ code, line }: ReturnType<typeof nagios>, io: Io): void {
+  io.out.write(line);
+  io.exit(code);
 }
 
 function durationOf(text: string, option: string, command: Command): number {
@@ -140,16 +167,9 @@ const COLUMNS: readonly Column<Sight>[] = [
   { title: 'DETAIL', cell: ({ outcome }) => phasesOf(outcome) ?? outcome.detail ?? '-' },
 ];
 
-function tell(sights: readonly Sight[], { output, nagios }: CheckOptions, io: Io): void {
-  const worst = Math.max(...sights.map(severity)) as 0 | 1 | 2 | 3;
-  if (nagios === true) {
-    io.out.write(
-      `${NAGIOS[worst]}: ${sights
-        .map(({ outcome }) => outcome.detail ?? outcome.kind)
-        .map(printable)
-        .join('; ')}\n`,
-    );
-    io.exit(worst);
+function tell(sights: readonly Sight[], options: CheckOptions, io: Io): void {
+  if (options.nagios === true) {
+    answer(nagios(sights), io);
     return;
   }
   const rows = sights.map(({ instance, check, outcome, duration }) => ({
@@ -159,19 +179,20 @@ function tell(sights: readonly Sight[], { output, nagios }: CheckOptions, io: Io
     duration,
     ...outcome,
   }));
-  io.out.write(
-    output === 'json' ? `${JSON.stringify(rows, null, 2)}\n` : renderTable(COLUMNS, sights, lookOf(io)),
-  );
-  io.exit(sights.every(({ outcome }) => outcome.kind === 'pass') ? 0 : (1 satisfies ExitCode));
+  const look = lookOf(io);
+  if (options.output === 'json') printDocument(io, 'json', rows);
+  else {
+    io.out.write(renderTable(COLUMNS, sights, look));
+    if (options.verbose === true) for (const sight of sights) tellPhases(sight, look.width, io);
+  }
+  io.exit(sights.every(({ outcome }) => outcome.kind === 'pass') ? 0 : 1);
 }
 
-const NAGIOS = ['OK', 'WARNING', 'CRITICAL', 'UNKNOWN'] as const;
-
-/** Nagios' order, in which critical outranks unknown. */
-function severity({ outcome }: Sight): number {
-  if (outcome.kind === 'pass') return 0;
-  if (outcome.kind === 'skip') return 3;
-  return outcome.reached ? 1 : 2;
+function tellPhases({ instance, check, outcome }: Sight, width: number, io: Io): void {
+  const phases = outcome.kind === 'skip' ? undefined : outcome.readings?.phases;
+  if (phases === undefined) return;
+  const title = printable(`${instance.service} ${formatHostPort(instance.host, instance.port)} ${check}`);
+  io.out.write(`\n${title}\n${waterfall(phases, width).join('\n')}\n`);
 }
 
 /** `connect 0.4 ms, first byte 1.2 ms`. */

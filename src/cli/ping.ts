@@ -1,15 +1,15 @@
 /** `sonde ping`: whether a sonde is alive; for container health checks and scripts. */
 
-import { request } from 'undici';
-import { systemClock } from '../app/system-clock.ts';
-import { DEFAULT_SERVER, parseServer } from './client.ts';
+import type { Command } from 'commander';
+import { addServerOptions, connectTo } from './connect.ts';
 import type { AddCommand, Io } from './io.ts';
+import type { ServerOptions } from './server.ts';
+import { giveUp } from './tell.ts';
 
 /** Milliseconds. */
 const PATIENCE = 2_000;
 
-interface PingOptions {
-  readonly server?: string;
+interface PingOptions extends ServerOptions {
   readonly ready?: true;
 }
 
@@ -17,28 +17,26 @@ export const addPing: AddCommand = (program, io) => {
   const command = program
     .command('ping')
     .description('Ask whether a sonde is alive: exit 0 if so, 1 if not, 4 if nobody answers')
-    .option('--ready', 'ask whether it is ready: every registry was listed once')
-    .option('--server <url>', `where sonde runs (SONDE_SERVER, else ${DEFAULT_SERVER})`)
-    .action(async ({ server, ready }: PingOptions) => {
-      const asked = server ?? (io.env.SONDE_SERVER || DEFAULT_SERVER);
-      const url = parseServer(asked);
-      if (url === undefined)
-        return command.error(`error: '${asked}' is no http:// or https:// URL of a server`);
-      await ping(new URL(ready === true ? '/readyz' : '/livez', url), io);
-    });
+    .option('--ready', 'ask whether it is ready: every registry was listed once');
+  addServerOptions(command)
+    .addHelpText('after', EXAMPLES)
+    .action((options: PingOptions) => ping(options, command, io));
 };
 
-async function ping(url: URL, io: Io): Promise<void> {
-  using deadline = systemClock.deadline(PATIENCE, io.signal);
-  try {
-    const { statusCode, body } = await request(url, { signal: deadline.signal });
-    io.out.write(`${(await body.text()).trim()}\n`);
-    io.exit(statusCode === 200 ? 0 : 1);
-  } catch (error) {
-    io.signal.throwIfAborted();
-    io.err.write(
-      `sonde: ${url.origin} does not answer: ${error instanceof Error ? error.message : String(error)}\n`,
-    );
-    io.exit(4);
+const EXAMPLES = `
+Examples:
+  sonde ping
+  sonde ping --ready --server unix:/run/sonde/sonde.sock
+`;
+
+async function ping(options: PingOptions, command: Command, io: Io): Promise<void> {
+  await using client = await connectTo(options, command, io);
+  const path = options.ready === true ? '/readyz' : '/livez';
+  const answer = await client.ask(path, { patience: PATIENCE }, io.signal);
+  if (answer.kind === 'failed') {
+    giveUp(io, answer);
+    return;
   }
+  io.out.write(`${answer.text.trim()}\n`);
+  io.exit(answer.status === 200 ? 0 : 1);
 }

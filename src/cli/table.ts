@@ -3,7 +3,7 @@
 import { styleText } from 'node:util';
 import { displayWidth, fitWidth, printable } from '../lib/text-width.ts';
 
-export type Tone = 'good' | 'poor' | 'bad' | 'dim';
+export type Tone = 'good' | 'poor' | 'bad' | 'dim' | 'strong';
 
 /** A text, or one that colour underlines (never the only thing that says it). */
 export type Cell = string | { readonly text: string; readonly tone: Tone };
@@ -27,10 +27,13 @@ export type Layout = readonly number[];
 const GUTTER = '   ';
 /** A column is cut to no less, titles aside. */
 const LEAST = 6;
-const COLORS = { good: 'green', poor: 'yellow', bad: 'red', dim: 'dim' } as const satisfies Record<
-  Tone,
-  string
->;
+const COLORS = {
+  good: 'green',
+  poor: 'yellow',
+  bad: 'red',
+  dim: 'dim',
+  strong: 'bold',
+} as const satisfies Record<Tone, string>;
 
 /** Titles and rows, a line each. */
 export function renderTable<R>(
@@ -111,7 +114,7 @@ function renderLine(cells: readonly Cell[], layout: Layout, color: boolean): str
     const width = layout[i] ?? 0;
     const text = fitWidth(textOf(cell), width);
     const padding = i === cells.length - 1 ? '' : ' '.repeat(Math.max(0, width - displayWidth(text)));
-    return paint(text, cell, color) + padding;
+    return (typeof cell === 'string' ? text : paint(text, cell.tone, color)) + padding;
   });
   return `${texts.join(GUTTER)}\n`;
 }
@@ -120,7 +123,6 @@ function textOf(cell: Cell): string {
   return printable(typeof cell === 'string' ? cell : cell.text);
 }
 
-function paint(text: string, cell: Cell, color: boolean): string {
-  if (!color || typeof cell === 'string') return text;
-  return styleText(COLORS[cell.tone], text, { validateStream: false });
+export function paint(text: string, tone: Tone, color: boolean): string {
+  return color ? styleText(COLORS[tone], text, { validateStream: false }) : text;
 }

@@ -1,26 +1,27 @@
 /** What changed between two looks at a list. Pure. */
 
-import type { Listing } from './listings.ts';
+import type { Listing } from './listing.ts';
 
-export interface Row<R> {
+/** A row and what became of it, in the words of kubectl's watch events. */
+export interface Change<R> {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
   readonly row: R;
-  /** It was there and is no more. */
-  readonly departed: boolean;
 }
 
 export function changesBetween<R>(
-  { key, signature, departs }: Listing<R>,
+  { key, signature, departs }: Pick<Listing<R>, 'key' | 'signature' | 'departs'>,
   before: readonly R[],
   after: readonly R[],
-): readonly Row<R>[] {
+): readonly Change<R>[] {
   const known = new Map(before.map((row) => [key(row), row]));
-  const changed: Row<R>[] = [];
+  const changes: Change<R>[] = [];
   for (const row of after) {
     const old = known.get(key(row));
     known.delete(key(row));
-    const same = old !== undefined && JSON.stringify(signature(old)) === JSON.stringify(signature(row));
-    if (!same) changed.push({ row, departed: false });
+    if (old === undefined) changes.push({ type: 'ADDED', row });
+    else if (JSON.stringify(signature(old)) !== JSON.stringify(signature(row)))
+      changes.push({ type: 'MODIFIED', row });
   }
-  if (!departs) return changed;
-  return [...changed, ...[...known.values()].map((row) => ({ row, departed: true }))];
+  if (!departs) return changes;
+  return [...changes, ...[...known.values()].map((row): Change<R> => ({ type: 'DELETED', row }))];
 }
