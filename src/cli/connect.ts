@@ -2,7 +2,6 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { systemClock } from '../app/system-clock.ts';
 import type { Clock } from '../core/clock.ts';
 import { Client } from './client.ts';
 import type { Io } from './io.ts';
@@ -31,7 +30,7 @@ export async function connectTo(
   options: ChangeOptions,
   command: Command,
   io: Io,
-  clock: Clock = systemClock,
+  clock: Clock,
 ): Promise<Client> {
   const asked = options.server ?? (io.env.SONDE_SERVER || DEFAULT_SERVER);
   const server = parseServer(asked);

@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { type Change, type ConfigDiff, diffConfig, type Running } from '../app/config-diff.ts';
+import type { Clock } from '../core/clock.ts';
 import type { ConfigurationView } from '../core/explain-view.ts';
 import type { InstanceView, SummaryView } from '../core/view.ts';
 import { printable } from '../lib/text-width.ts';
@@ -24,7 +25,7 @@ interface DiffOptions extends ServerOptions {
 /** Of the targets of one check so many are named, unless all are asked for. */
 const NAMED = 5;
 
-export const addDiff: AddCommand = (program, io) => {
+export const addDiff: AddCommand = (program, io, clock) => {
   const command = program
     .command('diff')
     .description('Say what a reload of this configuration would change: exit 0 nothing, 1 something')
@@ -35,13 +36,13 @@ export const addDiff: AddCommand = (program, io) => {
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'));
   addServerOptions(command)
     .addHelpText('after', '\nExamples:\n  sonde diff -c new.yaml\n  sonde diff -c new.yaml -o json\n')
-    .action((options: DiffOptions) => diff(options, command, io));
+    .action((options: DiffOptions) => diff(options, command, io, clock));
 };
 
-async function diff(options: DiffOptions, command: Command, io: Io): Promise<void> {
+async function diff(options: DiffOptions, command: Command, io: Io, clock: Clock): Promise<void> {
   const loaded = await loadOrTell(options.config, io);
   if (loaded === undefined) return;
-  await using client = await connectTo(options, command, io);
+  await using client = await connectTo(options, command, io, clock);
   const running = await ask(client, io.signal);
   if (running.kind === 'failed') {
     giveUp(io, running);

@@ -1,7 +1,6 @@
 /** `sonde explain`: why an instance has its health, or what an error code means. */
 
 import { type Command, Option } from 'commander';
-import { systemClock } from '../app/system-clock.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ExplainView } from '../core/explain-view.ts';
 import { addServerOptions, connectTo } from './connect.ts';
@@ -17,7 +16,7 @@ interface ExplainOptions extends ServerOptions {
   readonly output: 'text' | 'json' | 'yaml';
 }
 
-export function addExplain(program: Command, io: Io, clock: Clock = systemClock): void {
+export function addExplain(program: Command, io: Io, clock: Clock): void {
   const command = program
     .command('explain')
     .description('Say why an instance has its health and what would change it, or what an error code means')
@@ -48,7 +47,7 @@ async function explain(
   clock: Clock,
 ): Promise<void> {
   await using client = await connectTo(options, command, io, clock);
-  const instance = await findInstance(name, client, command, io);
+  const instance = await findInstance(name, client, io);
   if (instance === undefined) return;
   const explained = await client.get<ExplainView>(instancePath(instance.id, '/explain'), io.signal);
   if (explained.kind === 'failed') giveUp(io, explained, explained.status === 404 ? 1 : 4);

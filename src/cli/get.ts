@@ -1,7 +1,6 @@
 /** `sonde get`: lists of a running sonde, once or followed. */
 
 import { type Command, Option } from 'commander';
-import { systemClock } from '../app/system-clock.ts';
 import type { Clock } from '../core/clock.ts';
 import { EVENT_KINDS } from '../core/event.ts';
 import { HEALTHS } from '../core/health.ts';
@@ -34,7 +33,7 @@ interface GetOptions extends ServerOptions {
   readonly kind?: string;
 }
 
-export function addGet(program: Command, io: Io, clock: Clock = systemClock): void {
+export function addGet(program: Command, io: Io, clock: Clock): void {
   const get = program
     .command('get')
     .description('List what a running sonde knows')

@@ -1,6 +1,7 @@
 /** `sonde guard`: what an operator may say to the guard of a whole registry. */
 
 import { type Command, Option } from 'commander';
+import type { Clock } from '../core/clock.ts';
 import type { Intervention } from '../core/intervention.ts';
 import { parseDuration } from '../lib/duration.ts';
 import { printable } from '../lib/text-width.ts';
@@ -17,7 +18,7 @@ interface GuardOptions extends ChangeOptions {
   readonly output: 'text' | 'json';
 }
 
-export const addGuard: AddCommand = (program, io) => {
+export const addGuard: AddCommand = (program, io, clock) => {
   const guard = program
     .command('guard')
     .description('Hold back what would be written of a registry, or let through what is held back')
@@ -25,11 +26,13 @@ export const addGuard: AddCommand = (program, io) => {
   const hold = common(guard.command('hold'))
     .description('Write nothing worse of any instance of the registry; recoveries are written')
     .option('--for <duration>', 'how long, as in 30m or 2h (default: until sonde guard release)');
-  hold.action((registry: string, options: GuardOptions) => holdAll(registry, options, hold, io));
+  hold.action((registry: string, options: GuardOptions) => holdAll(registry, options, hold, io, clock));
   const release = common(guard.command('release')).description(
     'Let through what the brake of the registry holds back now, and lift the holds laid upon all of it',
   );
-  release.action((registry: string, options: GuardOptions) => letThrough(registry, options, release, io));
+  release.action((registry: string, options: GuardOptions) =>
+    letThrough(registry, options, release, io, clock),
+  );
 };
 
 const EXAMPLES = `
@@ -47,7 +50,13 @@ function common(command: Command): Command {
   return addChangeOptions(command);
 }
 
-async function holdAll(registry: string, options: GuardOptions, command: Command, io: Io): Promise<void> {
+async function holdAll(
+  registry: string,
+  options: GuardOptions,
+  command: Command,
+  io: Io,
+  clock: Clock,
+): Promise<void> {
   const { reason, for: lasts, by = whoami(), output } = options;
   if (lasts !== undefined && !(Number(parseDuration(lasts)) > 0))
     command.error(`error: --for ${lasts} is no duration; write it as in 30m or 2h`);
@@ -58,7 +67,7 @@ async function holdAll(registry: string, options: GuardOptions, command: Command
     by,
     ...(lasts === undefined ? {} : { for: lasts }),
   };
-  await using client = await connectTo(options, command, io);
+  await using client = await connectTo(options, command, io, clock);
   const laid = await client.change<Intervention>('POST', '/v1/interventions', order, io.signal);
   if (laid.kind === 'failed') {
     giveUp(io, laid);
@@ -74,9 +83,15 @@ async function holdAll(registry: string, options: GuardOptions, command: Command
   }
 }
 
-async function letThrough(registry: string, options: GuardOptions, command: Command, io: Io): Promise<void> {
+async function letThrough(
+  registry: string,
+  options: GuardOptions,
+  command: Command,
+  io: Io,
+  clock: Clock,
+): Promise<void> {
   const { reason, by = whoami(), output } = options;
-  await using client = await connectTo(options, command, io);
+  await using client = await connectTo(options, command, io, clock);
   const path = `/v1/registries/${encodeURIComponent(registry)}/release-guard`;
   const done = await client.change<object>('POST', path, { reason, by }, io.signal);
   if (done.kind === 'failed') giveUp(io, done, done.status === 404 ? 1 : 4);

@@ -1,23 +1,18 @@
 /** Finds the one instance that a person names, by its id or by host:port. */
 
-import type { Command } from 'commander';
 import type { InstanceView } from '../core/view.ts';
 import { parsePort } from '../lib/host-port.ts';
+import { printable } from '../lib/text-width.ts';
 import type { Client, Fetched } from './client.ts';
 import type { Io } from './io.ts';
 import { addressOf } from './listing.ts';
 import { complain, giveUp } from './tell.ts';
 
 /** Undefined where it is not one; that was told: 1 there is none, 2 there are several, 4 nobody answered. */
-export async function findInstance(
-  name: string,
-  client: Client,
-  command: Command,
-  io: Io,
-): Promise<InstanceView | undefined> {
+export async function findInstance(name: string, client: Client, io: Io): Promise<InstanceView | undefined> {
   const found = await candidates(name, client, io.signal);
   if (found.kind === 'failed') {
-    giveUp(io, found, found.status === 404 ? 1 : 4);
+    giveUp(io, found);
     return undefined;
   }
   const [first, ...more] = found.value;
@@ -27,12 +22,11 @@ export async function findInstance(
     return undefined;
   }
   if (more.length === 0) return first;
-  const lines = found.value.map(
-    ({ id, registry, namespace, service }) => `  ${id}  ${registry}/${namespace}/${service}`,
-  );
-  return command.error(
-    `error: ${name} is ${found.value.length} instances, name one by its id:\n${lines.join('\n')}`,
-  );
+  complain(io, `${name} is ${found.value.length} instances, name one by its id:`);
+  for (const { id, registry, namespace, service } of found.value)
+    io.err.write(printable(`  ${id}  ${registry}/${namespace}/${service}`).concat('\n'));
+  io.exit(2);
+  return undefined;
 }
 
 async function candidates(
@@ -42,7 +36,8 @@ async function candidates(
 ): Promise<Fetched<readonly InstanceView[]>> {
   if (!isAddress(name)) {
     const one = await client.get<InstanceView>(instancePath(name), signal);
-    return one.kind === 'failed' ? one : { kind: 'ok', value: [one.value] };
+    if (one.kind === 'failed') return one.status === 404 ? { kind: 'ok', value: [] } : one;
+    return { kind: 'ok', value: [one.value] };
   }
   const like = await client.list<InstanceView>('/v1/instances', { q: name }, signal);
   if (like.kind === 'failed') return like;

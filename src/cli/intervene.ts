@@ -1,7 +1,6 @@
 /** `sonde pause`, `hold` and `release`: an operator's word that outranks sonde's judgement in what is written. */
 
 import { type Command, Option } from 'commander';
-import { systemClock } from '../app/system-clock.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Intervention, InterventionKind, Selector } from '../core/intervention.ts';
 import type { InstanceView } from '../core/view.ts';
@@ -67,7 +66,7 @@ const WORDS: readonly Word[] = [
   },
 ];
 
-export function addInterventions(program: Command, io: Io, clock: Clock = systemClock): void {
+export function addInterventions(program: Command, io: Io, clock: Clock): void {
   for (const word of WORDS) addIntervention(program, word, io, clock);
 }
 

@@ -1,6 +1,7 @@
 /** What a command has of the world: streams, environment and the signal that ends it. */
 
 import type { Command } from 'commander';
+import type { Clock } from '../core/clock.ts';
 
 export interface Io {
   /** Results. */
@@ -27,4 +28,4 @@ export interface Stream {
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 124;
 
 /** Every command file exports one of these; cli/program.ts lists them. */
-export type AddCommand = (program: Command, io: Io) => void;
+export type AddCommand = (program: Command, io: Io, clock: Clock) => void;

@@ -71,6 +71,7 @@ export function percent(share: number | null): string {
 /** `12ms` or `1.9s`. */
 export function millis(value: number | null): string {
   if (value === null) return NONE;
+  if (value < 1) return '<1ms';
   return value < 1_000 ? `${Math.round(value)}ms` : `${(value / 1_000).toFixed(1)}s`;
 }
 

@@ -174,7 +174,7 @@ export const INTERVENTIONS: Listing<Intervention> = {
   filters: [],
   paged: false,
   columns: ({ now, wide }) => [
-    text('ID', ({ id }) => id),
+    { title: 'ID', cell: ({ id }) => id, whole: true },
     text('KIND', ({ kind }) => kind),
     text('SELECTOR', ({ selector }) => formatSelector(selector)),
     text('INSTANCES', ({ instances }) => String(instances)),

@@ -1,6 +1,7 @@
 /** `sonde ping`: whether a sonde is alive; for container health checks and scripts. */
 
 import type { Command } from 'commander';
+import type { Clock } from '../core/clock.ts';
 import { addServerOptions, connectTo } from './connect.ts';
 import type { AddCommand, Io } from './io.ts';
 import type { ServerOptions } from './server.ts';
@@ -13,14 +14,14 @@ interface PingOptions extends ServerOptions {
   readonly ready?: true;
 }
 
-export const addPing: AddCommand = (program, io) => {
+export const addPing: AddCommand = (program, io, clock) => {
   const command = program
     .command('ping')
     .description('Ask whether a sonde is alive: exit 0 if so, 1 if not, 4 if nobody answers')
     .option('--ready', 'ask whether it is ready: every registry was listed once');
   addServerOptions(command)
     .addHelpText('after', EXAMPLES)
-    .action((options: PingOptions) => ping(options, command, io));
+    .action((options: PingOptions) => ping(options, command, io, clock));
 };
 
 const EXAMPLES = `
@@ -29,8 +30,8 @@ Examples:
   sonde ping --ready --server unix:/run/sonde/sonde.sock
 `;
 
-async function ping(options: PingOptions, command: Command, io: Io): Promise<void> {
-  await using client = await connectTo(options, command, io);
+async function ping(options: PingOptions, command: Command, io: Io, clock: Clock): Promise<void> {
+  await using client = await connectTo(options, command, io, clock);
   const path = options.ready === true ? '/readyz' : '/livez';
   const answer = await client.ask(path, { patience: PATIENCE }, io.signal);
   if (answer.kind === 'failed') {

@@ -1,7 +1,6 @@
 /** `sonde probe` and `sonde overwrite`: what an operator may ask for one instance. */
 
 import { type Command, Option } from 'commander';
-import { systemClock } from '../app/system-clock.ts';
 import type { Clock } from '../core/clock.ts';
 import type { CheckView, InstanceView } from '../core/view.ts';
 import { printable } from '../lib/text-width.ts';
@@ -24,7 +23,7 @@ interface ProbeOptions extends ChangeOptions {
 const PATIENCE = 15_000;
 const PERIOD = 100;
 
-export function addProbe(program: Command, io: Io, clock: Clock = systemClock): void {
+export function addProbe(program: Command, io: Io, clock: Clock): void {
   const command = program
     .command('probe')
     .description('Let sonde look at an instance now, and show what it found; exit 1 if a look did not pass')
@@ -46,7 +45,7 @@ interface ProbeDeps {
 async function probe(name: string, options: ProbeOptions, deps: ProbeDeps): Promise<void> {
   const { command, io } = deps;
   await using client = await connectTo(options, command, io, deps.clock);
-  const before = await findInstance(name, client, command, io);
+  const before = await findInstance(name, client, io);
   if (before === undefined) return;
   const asked = await client.change('POST', instancePath(before.id, '/probe'), {}, io.signal);
   const seen = asked.kind === 'failed' ? asked : await outcomes(before, client, deps);
@@ -94,7 +93,7 @@ const columns = (glyphs: boolean): readonly Column<CheckView>[] => [
   text('DETAIL', ({ last }) => last?.detail ?? '-'),
 ];
 
-export const addOverwrite: AddCommand = (program, io) => {
+export const addOverwrite: AddCommand = (program, io, clock) => {
   const command = program
     .command('overwrite')
     .description("Write over somebody else's value or mark that contests an instance")
@@ -103,8 +102,8 @@ export const addOverwrite: AddCommand = (program, io) => {
   addChangeOptions(command)
     .addHelpText('after', '\nExamples:\n  sonde overwrite 10.2.4.17:8080\n')
     .action(async (name: string, options: ChangeOptions & { readonly by?: string }) => {
-      await using client = await connectTo(options, command, io);
-      const instance = await findInstance(name, client, command, io);
+      await using client = await connectTo(options, command, io, clock);
+      const instance = await findInstance(name, client, io);
       if (instance === undefined) return;
       const path = instancePath(instance.id, '/overwrite');
       const done = await client.change('POST', path, { by: options.by ?? whoami() }, io.signal);

@@ -1,7 +1,9 @@
 /** The command line: the list of commands, and what they have in common. */
 
 import { Command } from 'commander';
+import { systemClock } from '../app/system-clock.ts';
 import { version } from '../app/version.ts';
+import type { Clock } from '../core/clock.ts';
 import { addCheck } from './check.ts';
 import { addCompletion } from './completion.ts';
 import { addConfig } from './config.ts';
@@ -47,7 +49,7 @@ const COMMANDS: readonly AddCommand[] = [
 ];
 
 /** Wrong usage throws a CommanderError once it was told. */
-export function createProgram(world: Io): Command {
+export function createProgram(world: Io, clock: Clock = systemClock): Command {
   const io = withPlainSigns(world);
   const program = new Command('sonde')
     .description('Active health-check prober: discovers, probes, judges, writes back.')
@@ -62,7 +64,7 @@ export function createProgram(world: Io): Command {
     .configureHelp({ subcommandTerm: (command) => command.name() })
     .showHelpAfterError('(--help says more)')
     .exitOverride();
-  for (const add of COMMANDS) add(program, io);
+  for (const add of COMMANDS) add(program, io, clock);
   inherit(program);
   return program;
 }

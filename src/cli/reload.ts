@@ -1,6 +1,7 @@
 /** `sonde reload`: lets a running sonde read its configuration again. */
 
 import { type Command, Option } from 'commander';
+import type { Clock } from '../core/clock.ts';
 import type { ReloadResult } from '../core/control.ts';
 import type { Failed } from './client.ts';
 import { addChangeOptions, connectTo } from './connect.ts';
@@ -15,18 +16,18 @@ interface ReloadOptions extends ChangeOptions {
 /** Milliseconds: plugins may take their time, and ten thousand targets too. */
 const PATIENCE = 60_000;
 
-export const addReload: AddCommand = (program, io) => {
+export const addReload: AddCommand = (program, io, clock) => {
   const command = program
     .command('reload')
     .description('Let sonde read its configuration again: what is wrong changes nothing and exits with 1')
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'));
   addChangeOptions(command)
     .addHelpText('after', '\nExamples:\n  sonde reload\n  sonde diff -c sonde.yaml && sonde reload\n')
-    .action((options: ReloadOptions) => reload(options, command, io));
+    .action((options: ReloadOptions) => reload(options, command, io, clock));
 };
 
-async function reload(options: ReloadOptions, command: Command, io: Io): Promise<void> {
-  await using client = await connectTo(options, command, io);
+async function reload(options: ReloadOptions, command: Command, io: Io, clock: Clock): Promise<void> {
+  await using client = await connectTo(options, command, io, clock);
   const done = await client.change<ReloadResult>('POST', '/-/reload', undefined, io.signal, PATIENCE);
   const rejected = done.kind === 'failed' ? rejection(done) : undefined;
   if (done.kind === 'failed' && rejected === undefined) {

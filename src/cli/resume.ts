@@ -1,6 +1,7 @@
 /** `sonde resume`: ends pauses, holds and releases before their time. */
 
 import { type Command, Option } from 'commander';
+import type { Clock } from '../core/clock.ts';
 import type { Intervention } from '../core/intervention.ts';
 import { printable } from '../lib/text-width.ts';
 import { addChangeOptions, connectTo } from './connect.ts';
@@ -15,7 +16,7 @@ interface ResumeOptions extends ChangeOptions {
   readonly output: 'text' | 'json';
 }
 
-export const addResume: AddCommand = (program, io) => {
+export const addResume: AddCommand = (program, io, clock) => {
   const command = program
     .command('resume')
     .description('End pauses, holds and releases before their time')
@@ -24,7 +25,7 @@ export const addResume: AddCommand = (program, io) => {
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'));
   addChangeOptions(command)
     .addHelpText('after', EXAMPLES)
-    .action((text: string, options: ResumeOptions) => resume(text, options, command, io));
+    .action((text: string, options: ResumeOptions) => resume(text, options, command, io, clock));
 };
 
 const EXAMPLES = `
@@ -34,8 +35,14 @@ Examples:
   sonde resume '*'          # all of them
 `;
 
-async function resume(text: string, options: ResumeOptions, command: Command, io: Io): Promise<void> {
-  await using client = await connectTo(options, command, io);
+async function resume(
+  text: string,
+  options: ResumeOptions,
+  command: Command,
+  io: Io,
+  clock: Clock,
+): Promise<void> {
+  await using client = await connectTo(options, command, io, clock);
   const all = await client.get<{ readonly items: readonly Intervention[] }>('/v1/interventions', io.signal);
   if (all.kind === 'failed') {
     giveUp(io, all);

@@ -1,7 +1,6 @@
 /** `sonde status`: how sonde and what it watches are, on one screen. */
 
 import { type Command, Option } from 'commander';
-import { systemClock } from '../app/system-clock.ts';
 import type { Clock } from '../core/clock.ts';
 import { formatDuration, parseDuration } from '../lib/duration.ts';
 import type { Client, Failed } from './client.ts';
@@ -25,7 +24,7 @@ const PERIOD = 1_000;
 /** Services and interventions that a screen holds. */
 const MOST = 5;
 
-export function addStatus(program: Command, io: Io, clock: Clock = systemClock): void {
+export function addStatus(program: Command, io: Io, clock: Clock): void {
   const command = program
     .command('status')
     .description('Show on one screen how sonde and what it watches are; exit 1 if something is not well')

@@ -1,7 +1,6 @@
 /** `sonde wait`: until instances have a health; for roll-outs and CI. */
 
 import type { Command } from 'commander';
-import { systemClock } from '../app/system-clock.ts';
 import type { Clock } from '../core/clock.ts';
 import { HEALTHS } from '../core/health.ts';
 import type { Selector } from '../core/intervention.ts';
@@ -28,7 +27,7 @@ const PERIOD = 500;
 /** Of those that are not there yet so many are named. */
 const NAMED = 5;
 
-export function addWait(program: Command, io: Io, clock: Clock = systemClock): void {
+export function addWait(program: Command, io: Io, clock: Clock): void {
   const command = program
     .command('wait')
     .description('Wait until instances have a health: exit 0, or 124 once the time is over')
