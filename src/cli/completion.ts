@@ -45,7 +45,7 @@ export const addCompletion: AddCommand = (program, io) => {
 };
 
 const EXAMPLES = `
-Names of instances and services come from the sonde at SONDE_SERVER, while you type.
+Names of instances and services come from the sonde at SONDE_SERVER as you type.
 
 Examples:
   source <(sonde completion bash)

@@ -8,6 +8,7 @@ export const addConfig: AddCommand = (program, io) => {
   program
     .command('config')
     .description('About the configuration file')
+    .addHelpText('after', '\nExamples:\n  sonde config schema > probes.schema.json\n')
     .command('schema')
     .description('Print the JSON Schema of the configuration file, for editors')
     .action(() => {

@@ -27,6 +27,7 @@ export const addDemo: AddCommand = (program, io) => {
   program
     .command('demo')
     .description('Run the example configuration against sample providers on loopback')
+    .addHelpText('after', '\nExamples:\n  sonde demo\n')
     .action(() => demo(io, systemClock));
 };
 

@@ -16,16 +16,25 @@ export const addValidate: AddCommand = (program, io) => {
   program
     .command('validate')
     .description('Tell everything that is wrong with configuration files')
-    .argument('<file...>', 'configuration files; - is standard input')
+    .argument('<file...>', 'configuration files or folders of them; - is standard input')
     .addOption(
       new Option('--format <format>', 'how problems are told').choices(PROBLEM_FORMATS).default('text'),
     )
     .option('--strict', 'exit with 3 if there are warnings')
-    .addHelpText('after', '\nPlugins that a file names are loaded: their code runs.\n')
+    .addHelpText('after', EXAMPLES)
     .action(async (files: readonly string[], options: ValidateOptions, command: Command) => {
       await validate(files, options, io, command);
     });
 };
+
+const EXAMPLES = `
+Plugins that a file names are loaded: their code runs.
+
+Examples:
+  sonde validate sonde.yaml
+  sonde validate --strict --format github sonde.yaml conf.d/
+  envsubst < template.yaml | sonde validate -
+`;
 
 async function validate(
   files: readonly string[],

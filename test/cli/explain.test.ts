@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { CliBench } from './cli-bench.ts';
 import { FakeIo } from './fake-io.ts';
-import { IDS } from './world.ts';
+import { IDS, LAID } from './world.ts';
 
 let scope: AsyncDisposableStack;
 let bench: CliBench;
@@ -26,18 +26,7 @@ describe('sonde explain', () => {
   it('is a box that fits a terminal', async () => {
     bench.world.explain = {
       ...bench.world.explain,
-      interventions: [
-        {
-          id: 'b000000000000001',
-          kind: 'pause',
-          selector: { namespace: 'shop', service: 'web-*' },
-          reason: 'the disk is changed',
-          by: 'ana@desk',
-          at: '2026-01-01T00:00:00.000Z',
-          until: '2026-01-01T00:30:00.000Z',
-          instances: 2,
-        },
-      ],
+      interventions: [LAID],
     };
     expect(await shown({ NO_COLOR: '1' }, 'explain', '10.2.4.17:8080')).toBe(
       `┌─ shop/web-cart 10.2.4.17:8080  (id a000000000000001, registry local)

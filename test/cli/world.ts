@@ -1,6 +1,7 @@
 /** A small world for tests of the command line: one service that is ill in three ways, one that is well. */
 
 import type { Health } from '../../src/core/health.ts';
+import type { Intervention } from '../../src/core/intervention.ts';
 import type { CheckView, InstanceView } from '../../src/core/view.ts';
 import type { World } from './contract-server.ts';
 
@@ -59,6 +60,17 @@ const POOR = 'a000000000000002';
 const WELL = 'a000000000000003';
 const TWIN = 'a000000000000004';
 export const IDS = { dead: DEAD, poor: POOR, well: WELL, twin: TWIN };
+
+export const LAID: Intervention = {
+  id: 'b000000000000001',
+  kind: 'pause',
+  selector: { namespace: 'shop', service: 'web-*' },
+  reason: 'the disk is changed',
+  by: 'ana@desk',
+  at: AT,
+  until: '2026-01-01T00:30:00.000Z',
+  instances: 2,
+};
 
 /** Made anew for each test, which may change it. */
 export function makeWorld(): World {
