@@ -6,18 +6,20 @@ import type { Door } from '../api/message.ts';
 import { serve } from '../api/serve.ts';
 import { loadToken } from '../api/token.ts';
 import { type Board, createBoard } from '../board/board.ts';
-import type { Config } from '../config/config.ts';
+import type { RegistryConfig } from '../config/config.ts';
+import type { Catalogue } from '../core/catalogue.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Control, ReloadChanges } from '../core/control.ts';
 import type { Log } from '../core/log.ts';
 import { FORGETFUL, type Memory } from '../core/memory.ts';
 import type { Registry } from '../core/registry.ts';
 import type { Report, Reporter } from '../core/report.ts';
+import type { WriteMode } from '../core/view.ts';
 import { createEngine, type EngineCheck } from '../engine/engine.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { Pipeline, type PipelinePlan } from '../pipeline/pipeline.ts';
 import { Kept, type Prepared } from './kept.ts';
-import { CheckMaker } from './make-checks.ts';
+import { CheckMaker, pick } from './make-checks.ts';
 import { registryRecipes } from './make-registries.ts';
 import { type Loaded, type Origin, Reloader } from './reload.ts';
 import { tokenPlace } from './token-place.ts';
@@ -63,7 +65,7 @@ export function assemble(first: Loaded, deps: AppDeps): App {
   const board = createBoard({
     clock,
     version,
-    registries: registryInfos(first.config),
+    registries: registryInfos(first),
     kindOf,
     localHealth: () => 0,
   });
@@ -101,9 +103,9 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     const gone = [prepared.checks.commit(), prepared.registries.commit()];
     maker.adopt(config);
     inForce = config;
-    board.setRegistries(registryInfos(config));
+    board.setRegistries(registryInfos(loaded));
     engine.tell({ kind: 'limits', limits: config.engine });
-    const changes = pipeline.replan(planOf(config, prepared));
+    const changes = pipeline.replan(planOf(loaded, prepared));
     for (const { close } of gone) void close();
     return changes;
   }
@@ -125,7 +127,7 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     emit: (message) => pipeline.hear(message),
   });
   const pipeline = new Pipeline({
-    ...planOf(first.config, prepared),
+    ...planOf(first, prepared),
     engine,
     clock,
     log,
@@ -202,22 +204,32 @@ export function assemble(first: Loaded, deps: AppDeps): App {
   };
 }
 
-function registryInfos({ registries }: Config): Parameters<Board['setRegistries']>[0] {
-  return registries.map(({ name, kind, write }) => ({ name, kind, writeMode: write.mode }));
+function registryInfos({ config, catalogue }: Loaded): Parameters<Board['setRegistries']>[0] {
+  return config.registries.map((one) => ({
+    name: one.name,
+    kind: one.kind,
+    writeMode: modeOf(one, catalogue),
+  }));
+}
+
+/** A registry that cannot be written is observed, whatever stands in the file. */
+function modeOf(one: RegistryConfig, catalogue: Catalogue): WriteMode {
+  return pick(catalogue.registries, one).capabilities.writes ? one.write.mode : 'observe';
 }
 
 /** What the pipeline works by; checks and registries that did not change are the objects they were. */
 function planOf(
-  { registries, policies }: Config,
+  { config: { registries, policies }, catalogue }: Loaded,
   prepared: { readonly checks: Prepared<EngineCheck>; readonly registries: Prepared<Registry> },
 ): PipelinePlan {
   return {
     checks: [...prepared.checks.things.values()].map(({ check }) => check),
     policies,
-    registries: registries.map(({ name, write, guard }) => {
+    registries: registries.map((one) => {
+      const { name, write, guard } = one;
       const registry = prepared.registries.things.get(name);
       if (registry === undefined) throw new Error(`registry ${name} was not made`);
-      return { name, registry, ...write, guard };
+      return { name, registry, ...write, mode: modeOf(one, catalogue), guard };
     }),
   };
 }

@@ -4,13 +4,16 @@ import type { Catalogue } from '../core/catalogue.ts';
 import { httpProbe } from '../probes/http.ts';
 import { scriptProbe } from '../probes/script.ts';
 import { tcpProbe } from '../probes/tcp.ts';
+import { dnsRegistry } from '../registries/dns/registry.ts';
 import { etcdRegistry } from '../registries/etcd/registry.ts';
 import { fileRegistry } from '../registries/file/registry.ts';
+import { fileSdRegistry } from '../registries/prometheus/file-sd.ts';
+import { httpSdRegistry } from '../registries/prometheus/http-sd.ts';
 import { consecutiveRule } from '../rules/consecutive.ts';
 import { successRateRule } from '../rules/success-rate.ts';
 
 export const builtins: Catalogue = {
   probes: [tcpProbe, httpProbe, scriptProbe],
   rules: [successRateRule, consecutiveRule],
-  registries: [fileRegistry, etcdRegistry],
+  registries: [fileRegistry, etcdRegistry, dnsRegistry, fileSdRegistry, httpSdRegistry],
 };

@@ -1,6 +1,5 @@
 /** The registry `file`: services and instances in a YAML or JSON file, health in a status file beside it. */
 
-import { readFile } from 'node:fs/promises';
 import { dirname, join, parse, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Entry, FoundMark } from '../../core/instance.ts';
@@ -15,15 +14,12 @@ import {
 import type { Snapshot } from '../../core/snapshot.ts';
 import { duration, filePath } from '../../options/fields.ts';
 import { weightField } from '../shared/mark.ts';
+import { LONGEST_POLL } from '../shared/polled.ts';
+import { fileError, SettledFile } from '../shared/settled-file.ts';
 import { serviceKey, Told } from '../shared/told.ts';
 import { applyRequests, markToTell, statusKey } from './marks.ts';
 import { type Provider, type ProviderService, ProvidersError, parseProviders } from './providers.ts';
 import { formatStatus, type ReadStatus, readStatus, replaceFile, setAside } from './status-file.ts';
-
-/** A registry confirms itself at least this often (core/snapshot.ts), milliseconds. */
-const LONGEST_POLL = 10_000;
-/** Half of a file that is just being written is often a valid one: it must stay the same this long, milliseconds. */
-const SETTLE = 100;
 
 const options = z.strictObject({
   path: filePath.meta({ description: 'The file of services and instances, YAML or JSON' }),
@@ -53,14 +49,14 @@ class FileRegistry implements Registry {
   readonly #deps: RegistryDeps;
   readonly #path: string;
   readonly #statusPath: string;
-  /** The file as it was when it had last settled. */
-  #settled: string | undefined;
+  readonly #file: SettledFile;
   #warnedOf = '';
 
   constructor(given: FileOptions, deps: RegistryDeps) {
     this.#options = given;
     this.#deps = deps;
     this.#path = resolve(deps.baseDir, given.path);
+    this.#file = new SettledFile(this.#path, deps.name, deps.clock, given.poll);
     const beside = join(dirname(this.#path), `${parse(this.#path).name}.status.json`);
     this.#statusPath = given.statusPath === undefined ? beside : resolve(deps.baseDir, given.statusPath);
   }
@@ -72,7 +68,7 @@ class FileRegistry implements Registry {
     let status = '';
     for (;;) {
       signal.throwIfAborted();
-      const text = await this.#read(signal);
+      const text = await this.#file.read(signal);
       const marks = await this.#readStatus();
       if (text !== known?.text || marks.text !== status) {
         known = { text, services: text === known?.text ? known.services : this.#parse(text) };
@@ -86,7 +82,7 @@ class FileRegistry implements Registry {
 
   async write(requests: readonly WriteRequest[], signal: AbortSignal): Promise<readonly Receipt[]> {
     signal.throwIfAborted();
-    const services = this.#parse(await this.#read(signal));
+    const services = this.#parse(await this.#file.read(signal));
     const found = await this.#readStatus();
     const { receipts, status } = applyRequests(requests, services, found.status, this.#options.weight);
     signal.throwIfAborted();
@@ -105,26 +101,6 @@ class FileRegistry implements Registry {
       yield* told.tell(service, entries);
     }
     for (const name of told.names()) if (!listed.has(serviceKey(name))) yield* told.tell(name, undefined);
-  }
-
-  /** The providers' file, once nobody is writing it. */
-  async #read(signal: AbortSignal): Promise<string> {
-    let text = await this.#readNow();
-    while (text !== this.#settled) {
-      await this.#deps.clock.sleep(Math.min(SETTLE, this.#options.poll), signal);
-      const again = await this.#readNow();
-      if (again === text) this.#settled = text;
-      text = again;
-    }
-    return text;
-  }
-
-  async #readNow(): Promise<string> {
-    try {
-      return await readFile(this.#path, 'utf8');
-    } catch (error) {
-      throw this.#failed(`cannot read ${this.#path}`, error);
-    }
   }
 
   #parse(text: string): readonly ProviderService[] {
@@ -148,7 +124,7 @@ class FileRegistry implements Registry {
       }
       return found;
     } catch (error) {
-      throw this.#failed(`cannot read ${this.#statusPath}`, error);
+      throw fileError(this.#deps.name, `cannot read ${this.#statusPath}`, error);
     }
   }
 
@@ -163,18 +139,8 @@ class FileRegistry implements Registry {
       }
       await replaceFile(this.#statusPath, text);
     } catch (error) {
-      throw this.#failed(`cannot write ${this.#statusPath}`, error);
+      throw fileError(this.#deps.name, `cannot write ${this.#statusPath}`, error);
     }
-  }
-
-  #failed(what: string, error: unknown): RegistryError {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const forbidden = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
-    return new RegistryError(
-      forbidden ? 'forbidden' : 'unreachable',
-      `registry ${this.#deps.name}: ${what}: ${message}`,
-      { cause: error },
-    );
   }
 }
 

@@ -27,7 +27,7 @@ export class Told {
   }
 }
 
-/** Unambiguous where neither part has a slash. */
+/** Unambiguous whatever the names hold. */
 export function serviceKey({ namespace, service }: ServiceName): string {
-  return `${namespace}/${service}`;
+  return JSON.stringify([namespace, service]);
 }
