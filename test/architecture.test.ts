@@ -38,6 +38,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   engine: ['p-limit'],
   pipeline: [],
   board: [],
+  journal: [],
   metrics: ['prom-client'],
   api: ['board'],
   core: [],
