@@ -11,7 +11,6 @@ import type { Catalogue } from '../core/catalogue.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Control, ReloadChanges } from '../core/control.ts';
 import type { Log } from '../core/log.ts';
-import { FORGETFUL, type Memory } from '../core/memory.ts';
 import type { Registry } from '../core/registry.ts';
 import type { Report, Reporter } from '../core/report.ts';
 import type { WriteMode } from '../core/view.ts';
@@ -22,6 +21,7 @@ import { Kept, type Prepared } from './kept.ts';
 import { CheckMaker, pick } from './make-checks.ts';
 import { registryRecipes } from './make-registries.ts';
 import { type Loaded, type Origin, Reloader } from './reload.ts';
+import { NO_STATE, type State } from './state.ts';
 import { tokenPlace } from './token-place.ts';
 import { version } from './version.ts';
 
@@ -34,7 +34,7 @@ export interface AppDeps {
   /** Hears everything that board and metrics hear. */
   readonly tap?: Reporter;
   /** What survives the process; default nothing. */
-  readonly memory?: Memory;
+  readonly state?: State;
   /** Where to read the configuration again; without it a reload changes nothing. */
   readonly origin?: Origin;
 }
@@ -54,7 +54,8 @@ export interface App extends AsyncDisposable {
 
 /** Nothing is open yet but what registries and probes open when they are made; disposing closes it all. */
 export function assemble(first: Loaded, deps: AppDeps): App {
-  const { clock, log, tap, memory = FORGETFUL } = deps;
+  const { clock, log, tap, state = NO_STATE } = deps;
+  const { memory } = state;
   const scope = new AsyncDisposableStack();
   const maker = new CheckMaker(clock, log);
   const checks = scope.use(new Kept<EngineCheck>());
@@ -67,6 +68,7 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     version,
     registries: registryInfos(first),
     kindOf,
+    memory,
     localHealth: () => 0,
   });
   const metrics = createMetrics({
@@ -184,11 +186,12 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     const ended = new AbortController();
     const stop = AbortSignal.any([signal, ended.signal]);
     const watching = reloader.watch(() => inForce.reload.every, stop);
+    const keeping = state.run(() => pipeline.waitingFor.length === 0, ended.signal);
     try {
       await pipeline.run(signal);
     } finally {
       ended.abort(new Error('the pipeline has ended'));
-      await watching;
+      await Promise.all([watching, keeping]);
     }
   }
 

@@ -98,17 +98,16 @@ export class Reloader {
     try {
       loaded = await origin.load();
     } catch (error) {
-      return await this.#reject(by, describe(error));
+      return this.#reject(by, describe(error));
     }
-    if (!loaded.ok)
-      return await this.#reject(by, formatProblems('text', loaded.problems, loaded.texts, PLAIN));
+    if (!loaded.ok) return this.#reject(by, formatProblems('text', loaded.problems, loaded.texts, PLAIN));
     const same = loaded.config.revision === this.#inForce.config.revision;
     if (same && this.applied) return { kind: 'unchanged' };
     let changes: ReloadChanges;
     try {
       changes = apply(loaded);
     } catch (error) {
-      return await this.#reject(by, describe(error));
+      return this.#reject(by, describe(error));
     }
     this.#inForce = loaded;
     this.#appliedAt = clock.wall();

@@ -5,6 +5,7 @@ import type { Event } from '../core/event.ts';
 import { HEALTHS, type Health } from '../core/health.ts';
 import type { InstanceId } from '../core/instance.ts';
 import type { ServiceView, WriteRowView } from '../core/list-view.ts';
+import { FORGETFUL, type Memory } from '../core/memory.ts';
 import type { Report, Reporter } from '../core/report.ts';
 import type { InstanceSample } from '../core/sample.ts';
 import type { TargetId } from '../core/target.ts';
@@ -31,6 +32,8 @@ export interface BoardDeps {
   readonly registries: readonly RegistryInfo[];
   /** Kind of the probe of a check. */
   readonly kindOf: (check: string) => string;
+  /** Where events survive; default nowhere. */
+  readonly memory?: Memory;
   /** How far the prober doubts itself; 0, the default, is perfect. */
   readonly localHealth?: () => number;
 }
@@ -80,7 +83,7 @@ class ReportBoard implements Board {
   constructor(deps: BoardDeps) {
     this.#deps = deps;
     this.#configured = deps.registries;
-    this.#events = new EventLog(deps.clock.wall());
+    this.#events = new EventLog(deps.memory ?? FORGETFUL, deps.clock.wall());
   }
 
   readonly take = (report: Report): void => {

@@ -1,6 +1,7 @@
 /** The last events, newest first for who asks. */
 
-import type { Event, EventKind } from '../core/event.ts';
+import { EVENT_KINDS, type Event, type EventKind } from '../core/event.ts';
+import type { Memory } from '../core/memory.ts';
 import { isoTime } from '../lib/iso-time.ts';
 import { Ring } from '../lib/ring.ts';
 import { contains, type Filter, wantsService } from './filter.ts';
@@ -22,17 +23,35 @@ const KEPT = 1_000;
 const IDS_PER_MS = 1_000;
 
 export class EventLog {
+  readonly #memory: Memory;
   readonly #ring = new Ring<Logged>(KEPT);
   #next: number;
 
-  /** `wall` as `Clock.wall()` at the start. */
-  constructor(wall: number) {
-    this.#next = Math.floor(wall) * IDS_PER_MS;
+  /** Begins with what an earlier process remembered. `wall` as `Clock.wall()` at the start. */
+  constructor(memory: Memory, wall: number) {
+    this.#memory = memory;
+    const found = Array.from({ length: KEPT }, (_, slot) => decode(memory.recall(keyOf(slot))));
+    for (const logged of found.filter((one) => one !== undefined).sort((a, b) => a.number - b.number))
+      this.#ring.push(logged);
+    const last = this.#ring.toArray().at(-1)?.number ?? 0;
+    this.#next = Math.max(Math.floor(wall) * IDS_PER_MS, last + 1);
   }
 
   add(event: Omit<Event, 'id' | 'at'>, place: Partial<ServicePlace>, wall: number): void {
     const number = this.#next++;
-    this.#ring.push({ event: { id: String(number), at: isoTime(wall), ...event }, number, place });
+    const { registry, namespace, service } = place;
+    const logged = {
+      event: { id: String(number), at: isoTime(wall), ...event },
+      number,
+      // Not the place itself, which may be much more than that.
+      place: {
+        ...(registry === undefined ? {} : { registry }),
+        ...(namespace === undefined ? {} : { namespace }),
+        ...(service === undefined ? {} : { service }),
+      },
+    };
+    this.#ring.push(logged);
+    this.#memory.remember(keyOf(number), logged);
   }
 
   /** Newest first; with `before` only those older than the event of that id. */
@@ -42,6 +61,27 @@ export class EventLog {
       if (logged.number < limit && wants(filter, logged)) yield logged.event;
     }
   }
+}
+
+function keyOf(number: number): string {
+  return `event/${number % KEPT}`;
+}
+
+/** As remembered; of another version or damaged, it is forgotten. */
+function decode(value: unknown): Logged | undefined {
+  if (!isRecord(value) || !isRecord(value.event) || !isRecord(value.place)) return undefined;
+  const { event, number } = value;
+  const sound =
+    Number.isSafeInteger(number) &&
+    event.id === String(number) &&
+    EVENT_KINDS.some((kind) => kind === event.kind) &&
+    typeof event.at === 'string' &&
+    typeof event.subject === 'string';
+  return sound ? (value as unknown as Logged) : undefined;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
 function wants(filter: EventFilter, { event, place }: Logged): boolean {

@@ -5,6 +5,7 @@ import { assemble } from '../app/assemble.ts';
 import { builtins } from '../app/builtins.ts';
 import { createLog, LOG_LEVELS, type LogLevel } from '../app/log.ts';
 import type { Origin } from '../app/reload.ts';
+import { JournalInUseError, openState } from '../app/state.ts';
 import { systemClock } from '../app/system-clock.ts';
 import { version } from '../app/version.ts';
 import { loadConfig, revisionNow } from '../config/load.ts';
@@ -48,7 +49,8 @@ async function run({ config: file, logLevel }: RunOptions, io: Io): Promise<void
       load: () => loadConfig(file, { catalogue: builtins, env: io.env }),
       revision: (files) => revisionNow(files, {}),
     };
-    const deps = { clock: systemClock, log, env: io.env, random: Math.random, origin };
+    await using state = await openState(config.stateDir, { clock: systemClock, log });
+    const deps = { clock: systemClock, log, env: io.env, random: Math.random, origin, state };
     await using app = assemble({ config, catalogue }, deps);
     const failed = await app.listen();
     if (failed !== undefined) {
@@ -68,6 +70,10 @@ async function run({ config: file, logLevel }: RunOptions, io: Io): Promise<void
     );
     await app.run(io.signal);
     log.info('sonde has stopped');
+  } catch (error) {
+    if (!(error instanceof JournalInUseError)) throw error;
+    io.err.write(`sonde: ${error.message}\n`);
+    io.exit(1);
   } finally {
     log.flush();
   }

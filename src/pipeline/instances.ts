@@ -75,6 +75,7 @@ export class Instances {
       const record = newRecord(instance, this.#rules(home, instance), this.#deps.laidOn(instance), now);
       this.#records.set(instance.id, record);
       this.#assign(record, new Map());
+      this.remember(record);
     }
     for (const instance of change.changed) {
       const record = this.#records.get(instance.id);

@@ -1,6 +1,7 @@
 /** The whole application over a registry and probes in memory, on the manual clock. */
 
 import { type App, assemble } from '../../src/app/assemble.ts';
+import { NO_STATE } from '../../src/app/state.ts';
 import type { Config } from '../../src/config/config.ts';
 import type { LoadResult } from '../../src/config/load.ts';
 import type { Catalogue } from '../../src/core/catalogue.ts';
@@ -103,7 +104,7 @@ export class AppBench {
         env: {},
         random: () => 0.5,
         tap: (report) => this.reports.push(report),
-        ...(options.memory === undefined ? {} : { memory: options.memory }),
+        ...(options.memory === undefined ? {} : { state: { ...NO_STATE, memory: options.memory } }),
         origin: {
           name: 'the bench',
           load: () => Promise.resolve(this.next),

@@ -1,7 +1,7 @@
 /** Whether the state can be kept and the token is nobody else's. */
 
-import { access, constants, stat, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { access, constants, mkdtemp, rmdir, stat, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { tokenPlace } from '../token-place.ts';
 import { error, type Finding, ok, warning } from './finding.ts';
@@ -28,7 +28,8 @@ export async function examineState({ stateDir }: Config): Promise<readonly Findi
   const place = await nearestFolder(stateDir);
   const made = place === stateDir ? '' : ' (it is made at the start)';
   try {
-    await access(place, constants.W_OK | constants.X_OK);
+    // Tried, because root is told that it may write where nobody can.
+    await rmdir(await mkdtemp(join(place, '.sonde-doctor-')));
   } catch (reason) {
     return [
       error(
