@@ -59,7 +59,7 @@ function nodesOf(command: Command, path: string): readonly CommandNode[] {
 function optionNode(option: Option): OptionNode {
   const { long = '', short, description, required, optional } = option;
   return {
-    long: long ?? '',
+    long,
     short,
     summary: description,
     value: required || optional ? optionValue(option) : undefined,

@@ -37,7 +37,7 @@ ${tree.flatMap(argumentCase).join('\n')}
 # Words of which one is to be chosen; of a list with commas the last is.
 _sonde_words() {
   compset -P '*,'
-  compadd -S '' -- "$@"
+  compadd -- "$@"
 }
 _sonde_ask() {
   local -a found

@@ -78,7 +78,7 @@ async function candidates(what: Askable, prefix: string, io: Io): Promise<readon
       return undefined;
     }
   };
-  return named(what, prefix, ask);
+  return await named(what, prefix, ask);
 }
 
 type AskFor = <T>(path: string, parameters?: Readonly<Record<string, string>>) => Promise<T | undefined>;

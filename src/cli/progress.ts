@@ -18,13 +18,13 @@ export async function withProgress<T>(
 ): Promise<T> {
   const done = new AbortController();
   const live = io.err.isTTY && io.env.TERM !== 'dumb';
-  let drawn = false;
+  const line = { drawn: false };
   const draw = async (): Promise<never> => {
     await clock.sleep(live ? SILENT : LINES, done.signal);
     for (;;) {
-      const line = printable(describe());
-      io.err.write(live ? `\r${fitWidth(line, io.err.columns - 1)}\x1b[K` : `${line}\n`);
-      drawn = true;
+      const said = printable(describe());
+      io.err.write(live ? `\r${fitWidth(said, io.err.columns - 1)}\x1b[K` : `${said}\n`);
+      line.drawn = true;
       await clock.sleep(live ? REDRAW : LINES, done.signal);
     }
   };
@@ -36,6 +36,6 @@ export async function withProgress<T>(
   } finally {
     done.abort();
     await drawing;
-    if (drawn && live) io.err.write('\r\x1b[K');
+    if (line.drawn && live) io.err.write('\r\x1b[K');
   }
 }

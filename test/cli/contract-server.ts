@@ -191,7 +191,9 @@ function wants(query: URLSearchParams, one: object): boolean {
   for (const [key, value] of query) {
     if (
       key === 'q' &&
-      !`${String(fields.service)} ${String(fields.host)}:${String(fields.port)}`.includes(value)
+      !`${String(fields.namespace)}/${String(fields.service)} ${String(fields.host)}:${String(fields.port)}`.includes(
+        value,
+      )
     )
       return false;
     if (key in fields && !value.split(',').includes(String(fields[key]))) return false;

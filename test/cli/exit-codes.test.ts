@@ -143,8 +143,7 @@ describe('2', () => {
     ['ping', '--server', 'localhost:9810'],
     ['get', 'instances', '--ca-file', '/nowhere/ca.pem'],
   ])('%s %s %s %s %s', async (...words) => {
-    const given = words.filter((word) => word !== undefined);
-    const { code, out, err } = await bench.run(given);
+    const { code, out, err } = await bench.run(words);
     expect([code, out]).toEqual([2, '']);
     expect(err).not.toBe('');
   });

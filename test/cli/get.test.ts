@@ -207,6 +207,58 @@ describe('sonde get', () => {
   });
 });
 
+describe('sonde get, sorted and filtered,', () => {
+  beforeEach(fill);
+
+  async function column(at: number, ...args: readonly string[]): Promise<readonly (string | undefined)[]> {
+    const text = await output(...args, '--no-headers');
+    return text
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(/ {3,}/)[at]);
+  }
+
+  it.each([
+    ['health', ['dead,held', 'sub-healthy', 'unknown']],
+    ['rate', ['dead,held', 'sub-healthy', 'unknown']],
+    ['since', ['unknown', 'dead,held', 'sub-healthy']],
+    ['instance', ['dead,held', 'sub-healthy', 'unknown']],
+    ['written', ['sub-healthy', 'dead,held', 'unknown']],
+  ])('sorts by %s, the worst or newest first', async (field, healths) => {
+    expect(await column(3, 'instances', '--sort-by', field)).toEqual(healths);
+  });
+
+  it('sorts documents, too', async () => {
+    const found = JSON.parse(await output('services', '-o', 'json', '--sort-by', 'dead')) as {
+      service: string;
+    }[];
+    expect(found[0]?.service).toBe('payments');
+  });
+
+  it.each([
+    [['--namespace', 'prod', '-q', '10.2.4.'], 2],
+    [['-n', 'nowhere'], 0],
+    [['-q', 'fd00'], 1],
+    [['--registry', 'local', '--service', 'payments'], 1],
+  ])('filters by %j', async (args, count) => {
+    const found = JSON.parse(await output('instances', '-o', 'json', ...args)) as unknown[];
+    expect(found).toHaveLength(count);
+  });
+
+  it('filters events by kind', async () => {
+    expect(await column(1, 'events', '--kind', 'registry')).toEqual(['registry']);
+  });
+
+  it('prints no titles when watching, if so told', async () => {
+    const io = new FakeIo();
+    const done = run(io, 'instances', '-w', '--no-headers', '--service', 'payments').catch(() => undefined);
+    await expect.poll(() => clock.sleeps, { timeout: 10_000 }).toBe(1);
+    io.ending.abort();
+    await done;
+    expect(io.out.text).toMatch(/^prod +payments [^\n]+\n$/);
+  });
+});
+
 describe('sonde get without a server that answers', () => {
   async function failure(...args: readonly string[]): Promise<string> {
     const io = new FakeIo();
@@ -268,6 +320,12 @@ describe('sonde get, misused,', () => {
       "'ill' is none of the healths unknown, healthy, sub-healthy, dead",
     ],
     [['instances', '-w', '-o', 'yaml'], '-o yaml is one document and cannot be watched; use -o jsonl'],
+    [['instances', '--sort-by', 'helth'], "instances cannot be sorted by 'helth': did you mean 'health'?"],
+    [
+      ['services', '--sort-by', 'zzzzzz'],
+      "services cannot be sorted by 'zzzzzz': there are registry, namespace",
+    ],
+    [['events', '--kind', 'write,wirte'], "'wirte' is none of the kinds transition, write"],
     [['instances', '-o', 'xml'], 'Allowed choices are table, wide, json, jsonl, yaml.'],
     [['fleet'], "unknown command 'fleet'"],
   ])('says how it is used: %j', async (args, sentence) => {
@@ -331,14 +389,17 @@ describe('sonde get -w', () => {
     const io = new FakeIo();
     const done = watch(io, 'instances', '-o', 'jsonl');
     await asleep(1);
+    bench.board.take(healthChanged(web, 'unknown', 'dead'));
+    await tick();
     bench.board.take(departed(web));
     await tick();
     io.ending.abort();
     await done;
     const lines = io.out.text.trim().split('\n');
     expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
-      { id: 'f1' },
-      { departed: true },
+      { type: 'ADDED', object: { id: 'f1', health: 'unknown' } },
+      { type: 'MODIFIED', object: { id: 'f1', health: 'dead' } },
+      { type: 'DELETED', object: { id: 'f1' } },
     ]);
   });
 
