@@ -74,6 +74,27 @@ export interface RegistryView {
   readonly held: number;
 }
 
+/** How far the prober doubts itself, and what follows. */
+export interface LocalHealthView {
+  /** 0 (well) to 8. */
+  readonly score: number;
+  /** What made it, in words; empty while the score is 0. */
+  readonly reasons: readonly string[];
+  /** Until when failures seen from here count for nothing, as far as is known now; null while they count. */
+  readonly quarantinedUntil: string | null;
+  /** No anchor is reached and no target passes: failures seen from here are no evidence. */
+  readonly blind: boolean;
+  /** Everything was lost at once: more likely the prober than all its targets. */
+  readonly suspectsSelf: boolean;
+  /** The score is so high that another prober should take the targets over. */
+  readonly handOver: boolean;
+  /** What the timeouts of checks are multiplied with, 1 to 3. */
+  readonly timeoutFactor: number;
+  /** The last time this process could not run, of the last minutes; `lost` in milliseconds. */
+  readonly lastStall: { readonly at: string; readonly lost: number; readonly cause: string } | null;
+  readonly anchors: readonly { readonly anchor: string; readonly reached: boolean | null }[];
+}
+
 export interface SummaryView {
   readonly version: string;
   readonly instances: Readonly<Record<Health, number>>;
