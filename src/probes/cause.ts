@@ -6,8 +6,16 @@ import type { Outcome, Readings } from '../core/outcome.ts';
 /** How far a look had come. */
 export type Phase = 'connect' | 'tls' | 'request';
 
-/** Limits of our own machine: file descriptors, ports, buffers. */
-const OUR_LIMITS = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'EADDRINUSE', 'ENOBUFS', 'ENOMEM']);
+/** Limits of our own machine: file descriptors, ports, buffers, processes. */
+const OUR_LIMITS = new Set([
+  'EMFILE',
+  'ENFILE',
+  'EADDRNOTAVAIL',
+  'EADDRINUSE',
+  'ENOBUFS',
+  'ENOMEM',
+  'EAGAIN',
+]);
 /** Our own network is down, has no way out or lacks the family; EACCES and EPERM are a local firewall. */
 const OUR_NETWORK = new Set(['ENETDOWN', 'ENETUNREACH', 'ENONET', 'EAFNOSUPPORT', 'EACCES', 'EPERM']);
 

@@ -27,9 +27,9 @@ describe('causes', () => {
   });
 
   it.each(['connect', 'tls', 'request'] as const)('in %s our own faults are skips', (phase) => {
-    for (const code of ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'EADDRINUSE', 'ENOBUFS', 'ENOMEM'])
+    for (const code of ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'EADDRINUSE', 'ENOBUFS', 'ENOMEM', 'EAGAIN'])
       expect(failure(coded(code), phase)).toMatchObject({ kind: 'skip', cause: 'prober-limit' });
-    for (const code of ['ENETDOWN', 'ENETUNREACH', 'EAFNOSUPPORT', 'EACCES', 'EPERM'])
+    for (const code of ['ENETDOWN', 'ENETUNREACH', 'ENONET', 'EAFNOSUPPORT', 'EACCES', 'EPERM'])
       expect(failure(coded(code), phase)).toMatchObject({ kind: 'skip', cause: 'prober-network' });
   });
 
@@ -45,6 +45,8 @@ describe('causes', () => {
   it('tells a file that cannot be read from too many open ones', () => {
     expect(ownFault(coded('ENOENT'), 'x')).toMatchObject({ kind: 'skip', cause: 'plugin-error' });
     expect(ownFault(coded('EMFILE'), 'x')).toMatchObject({ kind: 'skip', cause: 'prober-limit' });
+    // No more processes: a script cannot be started.
+    expect(ownFault(coded('EAGAIN'), 'x')).toMatchObject({ kind: 'skip', cause: 'prober-limit' });
   });
 
   it('has details of one printable line', () => {
