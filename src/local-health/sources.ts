@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks';
 
 export interface Sources {
+  /** Milliseconds between two beats; one that comes late shows a stall. Undefined: no beats, under a clock that cannot be late. */
+  readonly beat: number | undefined;
   /** Milliseconds of event-loop delay since it was last asked, 99th percentile. */
   delay(): number;
   /** Hears of each pause for garbage collection; times by `Clock.now()`. */
@@ -12,6 +14,7 @@ export interface Sources {
   throttled(): number | undefined;
 }
 
+const BEAT = 20;
 /** Milliseconds between two samples of the event loop. */
 const RESOLUTION = 10;
 const NANOSECONDS = 1e6;
@@ -23,6 +26,7 @@ export function systemSources(scope: DisposableStack): Sources {
   scope.defer(() => delays.disable());
   const files = throttlingFiles(read('/proc/self/cgroup') ?? '');
   return {
+    beat: BEAT,
     delay() {
       // The histogram counts from sample to sample, so that a loop that is never late shows the resolution.
       const delay = delays.count === 0 ? 0 : delays.percentile(99) / NANOSECONDS - RESOLUTION;

@@ -4,8 +4,6 @@ import type { Clock } from '../core/clock.ts';
 import type { Sources } from './sources.ts';
 import { type Loss, type Stall, Stalls } from './stalls.ts';
 
-/** Milliseconds between two beats; a beat that comes late shows a stall, SIGSTOP included. */
-const BEAT = 20;
 /** Shorter pauses for garbage collection are part of life. */
 const LONG_COLLECTION = 20;
 /** Milliseconds: one stall so long counts, where shorter ones must come more than once a second to show. */
@@ -41,7 +39,8 @@ export class Vitals {
           this.#stalls.note({ from, to, lost: to - from, cause: 'garbage collection' });
       }),
     );
-    this.#next();
+    const { beat } = this.#sources;
+    if (beat !== undefined) this.#next(beat);
     scope.defer(() => {
       this.#beat?.[Symbol.dispose]();
       this.#due = Number.POSITIVE_INFINITY;
@@ -79,14 +78,15 @@ export class Vitals {
     this.#lookedAt = to;
   }
 
-  #next(): void {
-    this.#due = this.#clock.now() + BEAT;
-    this.#beat = this.#clock.after(BEAT, () => {
+  /** SIGSTOP, a busy loop, a throttled container: whatever keeps us from running makes a beat late. */
+  #next(beat: number): void {
+    this.#due = this.#clock.now() + beat;
+    this.#beat = this.#clock.after(beat, () => {
       const now = this.#clock.now();
       const lost = now - this.#due;
       this.#worst = Math.max(this.#worst, lost);
       this.#stalls.note({ from: this.#due, to: now, lost, cause: 'event loop' });
-      this.#next();
+      this.#next(beat);
     });
   }
 }

@@ -20,6 +20,7 @@ function bench(anchors: readonly string[] = []) {
   const reports: Report[] = [];
   const told = { delay: 0, throttled: 0, collected: (_from: number, _to: number): void => undefined };
   const sources: Sources = {
+    beat: 20,
     delay: () => told.delay,
     onCollection(heard) {
       told.collected = heard;
