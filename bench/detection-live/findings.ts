@@ -3,7 +3,7 @@
 import { BOUNDS, type Bound } from './bounds.ts';
 import type { Detected, LiveRun } from './measure.ts';
 
-export interface Row {
+interface Row {
   readonly title: string;
   readonly becomes: string;
   readonly simulated: string;

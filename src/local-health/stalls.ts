@@ -1,6 +1,6 @@
 /** When this process could not run, for the last two minutes. */
 
-export type StallCause = 'event loop' | 'garbage collection' | 'CPU throttling';
+type StallCause = 'event loop' | 'garbage collection' | 'CPU throttling';
 
 /** Times by `Clock.now()`. */
 export interface Stall {
