@@ -16,23 +16,27 @@ interface Row {
 
 export interface Findings {
   readonly rows: readonly Row[];
-  /** Sentences; empty when all is as it should be. */
-  readonly faults: readonly string[];
+  /** What no rule may do: sentences, empty when all is as it should be. */
+  readonly wrong: readonly string[];
+  /** Bounds of the adaptive window that were crossed. */
+  readonly missed: readonly string[];
 }
 
 export function findings(run: LiveRun): Findings {
   const rows = BOUNDS.map((bound) => rowOf(bound, run));
-  const faults = [
-    ...BOUNDS.flatMap((bound) => faultsOf(bound, rowOf(bound, run))),
+  const wrong = [
     ...run.wrong.map((what) => `nothing was done to it, and ${what}`),
     ...paused(run.pause),
-    ...notServing(of(run, 'status-100')),
     ...unwritten(run.ill),
     ...run.ill
       .filter(({ service, dead }) => ['status-50', 'status-30', 'slow'].includes(service) && dead !== null)
       .map(({ service, host }) => `${service}: ${host} serves part of the time and was dead`),
   ];
-  return { rows, faults };
+  const missed = [
+    ...BOUNDS.flatMap((bound) => faultsOf(bound, rowOf(bound, run))),
+    ...notServing(of(run, 'status-100')),
+  ];
+  return { rows, wrong, missed };
 }
 
 /** A machine so busy that providers themselves sleep for seconds may show as much. */

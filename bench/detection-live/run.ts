@@ -11,10 +11,11 @@ const run = await measure((step) => {
   const seconds = Math.round((Date.now() - began) / 1_000);
   process.stderr.write(`${String(seconds).padStart(4)} s  ${step}\n`);
 });
-const { rows, faults } = findings(run);
+const { rows, wrong, missed } = findings(run);
+const faults = [...wrong, ...missed];
 
 if (process.argv.includes('--json')) {
-  process.stdout.write(`${JSON.stringify({ ...run, rows, faults }, undefined, 2)}\n`);
+  process.stdout.write(`${JSON.stringify({ ...run, rows, wrong, missed }, undefined, 2)}\n`);
 } else {
   const seconds = (value: number): string => (Number.isFinite(value) ? value.toFixed(1) : 'never');
   const lines = rows.map(
