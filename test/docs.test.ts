@@ -105,6 +105,10 @@ describe('the configuration reference', () => {
     ...Object.keys(shape.server.unwrap().shape),
     ...Object.keys(shape.defaults.unwrap().shape),
     ...Object.keys(shape.engine.unwrap().shape),
+    ...Object.keys(shape.state.unwrap().shape),
+    ...Object.keys(shape.localHealth.unwrap().shape),
+    ...Object.keys(shape.reload.unwrap().shape),
+    ...Object.keys(shape.webhooks.unwrap().element.shape),
   ]);
 
   it.each([...keys])('has the key %s', (key) => {

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import type { Check, Match, Use } from '../core/check.ts';
-import type { Config, PolicyConfig, RegistryConfig } from './config.ts';
+import type { Config, PolicyConfig, RegistryConfig, WebhookConfig } from './config.ts';
 import type { Uses } from './kinds.ts';
 import { STANDARD_RULE } from './names.ts';
 import type { DecodedFile } from './schema.ts';
@@ -12,10 +12,14 @@ import { childOf, itemsOf, keyOf, locate, type Node, type Path, scalarsOf, texts
 
 export interface Made {
   readonly baseDir: string;
+  /** The folder whose files these are, where it is one. Absolute. */
+  readonly folder: string | undefined;
   readonly root: Node;
   readonly source: Source;
   /** Files that references were filled in from. Absolute. */
   readonly read: readonly string[];
+  /** What the secret files of webhooks hold, by absolute path. */
+  readonly secrets: ReadonlyMap<string, string>;
 }
 
 /** All but the revision, which says what the files said that the rest was made from. */
@@ -29,7 +33,10 @@ export function assembleConfig(decoded: DecodedFile, uses: Uses, made: Made): Om
       ...(socket !== undefined && { socket: resolve(baseDir, socket) }),
       ...(tokenFile !== undefined && { tokenFile: resolve(baseDir, tokenFile) }),
     },
-    ...(decoded.state !== undefined && { stateDir: resolve(baseDir, decoded.state.dir) }),
+    ...(decoded.state !== undefined && {
+      stateDir: resolve(baseDir, decoded.state.dir),
+      stateMaxSize: decoded.state.maxSize,
+    }),
     registries: decoded.registries.map(
       ({ name, write, networks: { allow, deny }, guard }, index): RegistryConfig => ({
         name,
@@ -47,6 +54,9 @@ export function assembleConfig(decoded: DecodedFile, uses: Uses, made: Made): Om
         probe: present(uses.probes[index]),
         ruleName,
         rule: present(uses.rules.get(ruleName)),
+        ...(check.shadow !== undefined && {
+          shadow: { ruleName: check.shadow, rule: present(uses.rules.get(check.shadow)) },
+        }),
         ...millis(itemsOf(childOf(root, 'checks'))[index], childOf(root, 'defaults')),
       };
     }),
@@ -57,10 +67,16 @@ export function assembleConfig(decoded: DecodedFile, uses: Uses, made: Made): Om
         ...(write?.mode !== undefined && { mode: write.mode }),
       }),
     ),
+    webhooks: decoded.webhooks.map(({ secret, secretFile, match, ...rest }): WebhookConfig => {
+      const read = secretFile === undefined ? undefined : made.secrets.get(resolve(baseDir, secretFile));
+      return { ...rest, match: matchOf(match), secrets: secret ?? (read === undefined ? [] : [read]) };
+    }),
+    localHealth: decoded.localHealth,
     engine: {
       concurrency: decoded.engine.concurrency,
       perHost: decoded.engine.perHost,
       scripts: decoded.engine.scripts,
+      extraLooks: decoded.engine.extraLooks,
     },
     reload: decoded.reload,
     positions: positionsOf(made),
@@ -110,9 +126,11 @@ function positionsOf({ root, source }: Made): ReadonlyMap<string, string> {
   return positions;
 }
 
-/** The file itself, what its references name, and what options name as `…File`; not the token that sonde makes itself. */
-function filesOf({ root, source, baseDir, read }: Made): readonly string[] {
-  const files = new Set([resolve(source.file), ...read]);
+/** The files themselves (of a folder, it too: another file may come), what their references name, and what options name as `…File`; not the token that sonde makes itself. */
+function filesOf({ root, source, baseDir, folder, read }: Made): readonly string[] {
+  const files = new Set(source.files.map(({ file }) => resolve(file)));
+  if (folder !== undefined) files.add(folder);
+  for (const path of read) files.add(path);
   for (const { path, node } of scalarsOf(root)) {
     const { value } = node;
     if (!keyOf(path).endsWith('File') || typeof value !== 'string' || value.includes('${')) continue;

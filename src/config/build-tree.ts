@@ -14,20 +14,23 @@ const DEEPEST = 64;
 export class TreeBuilder {
   readonly #sources: Sources;
   readonly #find: (finding: Finding) => void;
+  /** What is added to the parser's offsets. */
+  readonly #base: number;
   /** By name; the last one before an alias is meant. */
   readonly #anchors = new Map<string, Node>();
   readonly #open = new Set<string>();
   #tooDeep = false;
 
-  constructor(sources: Sources, find: (finding: Finding) => void) {
+  constructor(sources: Sources, base: number, find: (finding: Finding) => void) {
     this.#sources = sources;
+    this.#base = base;
     this.#find = find;
   }
 
   /** `at` is where a node that is not written is taken to stand. */
   build(node: YamlNode | null, at: Span, depth = 0): Node {
     if (node === null) return scalar(at, null);
-    const span = spanOf(node, at);
+    const span = this.#spanOf(node, at);
     if (depth > DEEPEST) {
       if (!this.#tooDeep) this.#find({ code: 'SND1001', message: 'nested too deeply', at: span });
       this.#tooDeep = true;
@@ -58,7 +61,7 @@ export class TreeBuilder {
     const entries = new Map<string, Entry>();
     const merged: { readonly at: Span; readonly value: Node }[] = [];
     for (const { key, value } of pairs) {
-      const at = spanOf(key, span);
+      const at = this.#spanOf(key, span);
       const built = this.build(value, { start: at.end, end: at.end }, depth + 1);
       // Keys that are no text were found by the parser.
       const name = isScalar(key) ? String(key.value) : '';
@@ -115,6 +118,11 @@ export class TreeBuilder {
     return broken(at);
   }
 
+  #spanOf(node: unknown, otherwise: Span): Span {
+    const range = (node as YamlNode | null)?.range;
+    return range ? { start: this.#base + range[0], end: this.#base + range[1] } : otherwise;
+  }
+
   #bounded(node: Node): Node {
     if (node.size <= MOST_NODES) return node;
     const at = node.aliases[0] ?? node.span;
@@ -162,9 +170,4 @@ function isPlainValue(value: unknown): value is ScalarNode['value'] {
 
 function sizeOf(nodes: readonly Node[]): number {
   return nodes.reduce((sum, { size }) => sum + size, 1);
-}
-
-function spanOf(node: unknown, otherwise: Span): Span {
-  const range = (node as YamlNode | null)?.range;
-  return range ? { start: range[0], end: range[1] } : otherwise;
 }

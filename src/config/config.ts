@@ -7,9 +7,13 @@ export interface Config {
   readonly server: ServerConfig;
   /** Folder for what must survive; undefined: nothing is kept on disk. Absolute. */
   readonly stateDir?: string;
+  /** Bytes that the journal in it takes at most; default 256 MiB. */
+  readonly stateMaxSize?: number;
   readonly registries: readonly RegistryConfig[];
   readonly checks: readonly Check[];
   readonly policies: readonly PolicyConfig[];
+  readonly webhooks: readonly WebhookConfig[];
+  readonly localHealth: LocalHealthConfig;
   readonly engine: EngineConfig;
   readonly reload: ReloadConfig;
   /** Where each part stands, for explain: JSON pointer (`/rules/standard`, `/checks/0`) to `file:line:col`. */
@@ -78,6 +82,24 @@ export interface PolicyConfig {
   readonly mode?: WriteMode;
 }
 
+export interface WebhookConfig {
+  readonly name: string;
+  /** http or https. */
+  readonly url: string;
+  /** Each one makes a signature; none: nothing is signed. */
+  readonly secrets: readonly string[];
+  readonly events: readonly ('transition' | 'write-failure' | 'registry')[];
+  readonly match: Match;
+  /** Milliseconds for one delivery; default 10 s. */
+  readonly timeout: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+interface LocalHealthConfig {
+  /** URLs or host:port that are reached whenever anything is; default none. */
+  readonly anchors: readonly string[];
+}
+
 interface EngineConfig {
   /** Looks in flight at once; default 512. */
   readonly concurrency: number;
@@ -85,6 +107,8 @@ interface EngineConfig {
   readonly perHost: number;
   /** Scripts running at once; default 4. */
   readonly scripts: number;
+  /** Looks beside the schedule, as a share of the scheduled ones in the long run; default 50 %. */
+  readonly extraLooks: number;
 }
 
 interface ReloadConfig {

@@ -1,4 +1,4 @@
-/** Collects the problems of one file, so that all are told at once and each only once. */
+/** Collects the problems of a configuration, so that all are told at once and each only once. */
 
 import type { Note, Problem, ProblemCode } from './problem.ts';
 import type { Source } from './source.ts';
@@ -17,14 +17,15 @@ const MOST_NOTES = 3;
 
 export class Findings {
   readonly #source: Source;
-  readonly #problems = new Map<string, Problem>();
+  /** Each with the offset at which it stands. */
+  readonly #problems = new Map<string, { readonly problem: Problem; readonly start: number }>();
 
   constructor(source: Source) {
     this.#source = source;
   }
 
   get failed(): boolean {
-    return [...this.#problems.values()].some(({ severity }) => severity === 'error');
+    return [...this.#problems.values()].some(({ problem }) => problem.severity === 'error');
   }
 
   /** Warnings are the codes from SND3000. */
@@ -32,8 +33,8 @@ export class Findings {
     const severity = code.startsWith('SND3') ? 'warning' : 'error';
     const placed = notes.map((note): Note => ({ ...this.#source.place(note.at), message: note.message }));
     const key = `${code} ${at.start} ${message}`;
-    const known = this.#problems.get(key);
-    this.#problems.set(key, {
+    const known = this.#problems.get(key)?.problem;
+    const problem = {
       ...(known ?? {
         code,
         severity,
@@ -42,14 +43,15 @@ export class Findings {
         ...(hint !== undefined && { hint }),
       }),
       notes: withoutRepeats([...(known?.notes ?? []), ...placed]),
-    });
+    } as const;
+    this.#problems.set(key, { problem, start: at.start });
   }
 
-  /** In the order of the text. */
+  /** In the order of the texts. */
   sorted(): readonly Problem[] {
-    return [...this.#problems.values()].sort(
-      (a, b) => a.start.line - b.start.line || a.start.col - b.start.col || a.code.localeCompare(b.code),
-    );
+    return [...this.#problems.values()]
+      .sort((a, b) => a.start - b.start || a.problem.code.localeCompare(b.problem.code))
+      .map(({ problem }) => problem);
   }
 }
 
@@ -71,7 +73,11 @@ function withoutRepeats(notes: readonly Note[]): readonly Note[] {
     const { message, start } = note;
     if (
       kept.some(
-        (one) => one.message === message && one.start.line === start.line && one.start.col === start.col,
+        (one) =>
+          one.message === message &&
+          one.file === note.file &&
+          one.start.line === start.line &&
+          one.start.col === start.col,
       )
     )
       continue;

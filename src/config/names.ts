@@ -29,8 +29,13 @@ export function tellDuplicates(list: Node | undefined, what: string, findings: F
 }
 
 /** `holder` is a check or the defaults. */
-export function tellRule(holder: Node | undefined, rules: ReadonlySet<string>, findings: Findings): void {
-  const node = childOf(holder, 'rule');
+export function tellRule(
+  holder: Node | undefined,
+  key: 'rule' | 'shadow',
+  rules: ReadonlySet<string>,
+  findings: Findings,
+): void {
+  const node = childOf(holder, key);
   const name = textOf(node);
   if (node === undefined || name === undefined || rules.has(name)) return;
   findings.add({

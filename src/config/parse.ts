@@ -4,26 +4,27 @@ import { type Document, LineCounter, type ParsedNode, parseDocument, visit, type
 import { TreeBuilder } from './build-tree.ts';
 import { type Finding, Findings } from './findings.ts';
 import { filesOf, InterpolationError, parseReferences, type Sources } from './interpolation.ts';
-import { isSecretKey, secretSpansOf } from './secret.ts';
-import { Source } from './source.ts';
-import { keyOf, type Node, type Span, scalarsOf } from './tree.ts';
+import type { ShownTexts } from './problem.ts';
+import { isSecretPath, secretSpansOf } from './secret.ts';
+import { Source, type SourceFile } from './source.ts';
+import { type Node, type Span, scalarsOf } from './tree.ts';
 
 export interface Parsed {
   readonly source: Source;
   readonly findings: Findings;
-  /** Undefined where the text is not YAML. */
-  readonly root: Node | undefined;
-  /** The text as it may be shown. */
-  shown(): string;
+  /** Of each text; undefined where it is not YAML. */
+  readonly roots: readonly (Node | undefined)[];
+  /** The texts as they may be shown. */
+  shown(): ShownTexts;
 }
 
 export interface ParsedText {
-  readonly source: Source;
+  readonly source: SourceFile;
   readonly document: Document.Parsed<ParsedNode>;
 }
 
-/** `file` is how the user named it. */
-export function parseText(file: string, text: string): ParsedText {
+/** `file` is how the user named it; offsets start at `base`. */
+export function parseText(file: string, text: string, base: number): ParsedText {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -34,7 +35,7 @@ export function parseText(file: string, text: string): ParsedText {
     stringKeys: true,
     prettyErrors: false,
   });
-  return { source: new Source(file, text, lines), document };
+  return { source: { file, text, base, lines }, document };
 }
 
 /** The paths of all `${file:…}` references in values. */
@@ -54,25 +55,43 @@ export function referencedFiles({ document }: ParsedText): ReadonlySet<string> {
   return paths;
 }
 
-export function buildTree({ source, document }: ParsedText, sources: Sources): Parsed {
+export function buildTrees(texts: readonly ParsedText[], sources: Sources): Parsed {
+  const source = new Source(texts.map((one) => one.source));
   const findings = new Findings(source);
+  const roots = texts.map((text) => buildTree(text, sources, source, findings));
+  const spans = function* (): Generator<Span> {
+    for (const [index, { source: one }] of texts.entries()) {
+      const root = roots[index];
+      if (root !== undefined) yield* literalSecrets(root, source);
+      else
+        for (const { start, end } of secretSpansOf(one.text))
+          yield { start: one.base + start, end: one.base + end };
+    }
+  };
+  return { source, findings, roots, shown: () => source.masked(spans()) };
+}
+
+function buildTree(
+  { source: { text, base }, document }: ParsedText,
+  sources: Sources,
+  source: Source,
+  findings: Findings,
+): Node | undefined {
   const faults = document.errors.length > 0 ? document.errors : document.warnings;
-  for (const fault of firstOfEachLine(faults, source)) findings.add(findingOf(fault, source.text));
-  const builder = new TreeBuilder(sources, (finding) => findings.add(finding));
-  if (document.errors.length > 0)
-    return { source, findings, root: undefined, shown: () => source.masked(secretSpansOf(source.text)) };
-  const root = builder.build(document.contents, { start: 0, end: 0 });
-  return { source, findings, root, shown: () => source.masked(literalSecrets(root, source.text)) };
+  for (const fault of firstOfEachLine(faults, source, base)) findings.add(findingOf(fault, text, base));
+  if (document.errors.length > 0) return undefined;
+  const builder = new TreeBuilder(sources, base, (finding) => findings.add(finding));
+  return builder.build(document.contents, { start: base, end: base });
 }
 
 /** One mistake often makes the parser stumble several times, and over whatever comes after it. */
-function firstOfEachLine(faults: readonly YAMLError[], source: Source): readonly YAMLError[] {
+function firstOfEachLine(faults: readonly YAMLError[], source: Source, base: number): readonly YAMLError[] {
   const lines = new Set<number>();
   return [...faults]
     .sort((a, b) => a.pos[0] - b.pos[0])
     .filter(({ code, pos: [start] }, index) => {
       if (index > 0 && code === 'UNEXPECTED_TOKEN') return false;
-      const { line } = source.place({ start, end: start }).start;
+      const { line } = source.place({ start: base + start, end: base + start }).start;
       return !lines.has(line) && lines.add(line);
     });
 }
@@ -83,8 +102,8 @@ const MESSAGES: { readonly [C in YAMLError['code']]?: string } = {
   NON_STRING_KEY: 'a key must be a text',
 };
 
-function findingOf({ code, message, pos: [start, end] }: YAMLError, text: string): Finding {
-  const at = { start, end };
+function findingOf({ code, message, pos: [start, end] }: YAMLError, text: string, base: number): Finding {
+  const at = { start: base + start, end: base + end };
   const own = MESSAGES[code] ?? `${message[0]?.toLowerCase() ?? ''}${message.slice(1)}`;
   return { code: 'SND1001', message: own, at, hint: hintFor(code, start, text) };
 }
@@ -100,11 +119,10 @@ function hintFor(code: YAMLError['code'], start: number, text: string): string |
   return undefined;
 }
 
-function* literalSecrets(root: Node, text: string): Generator<Span> {
+function* literalSecrets(root: Node, source: Source): Generator<Span> {
   for (const { path, node } of scalarsOf(root)) {
-    if (node.value === null || !isSecretKey(keyOf(path))) continue;
-    const { start, end } = node.span;
+    if (node.value === null || !isSecretPath(path)) continue;
     // A reference alone tells nothing; one with a default may.
-    if (node.references.length === 0 || text.slice(start, end).includes(':-')) yield node.span;
+    if (node.references.length === 0 || source.textAt(node.span).includes(':-')) yield node.span;
   }
 }

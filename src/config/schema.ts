@@ -1,7 +1,7 @@
 /** The shape of the configuration file (DESIGN 3.2), but for the options of kinds, which stand flat beside `kind`. */
 
 import { z } from 'zod';
-import { duration, filePath, network, share } from '../options/fields.ts';
+import { bytes, duration, filePath, network, share } from '../options/fields.ts';
 import { LISTEN_PATTERN, parseListen } from './listen.ts';
 
 /** What is wrong is the value itself, whatever stands beside it. */
@@ -38,6 +38,10 @@ function span(least: number, description: string) {
       params: VALUE,
     })
     .meta({ description, examples: ['500ms', '5s', '1m30s'] });
+}
+
+function size(least: number) {
+  return bytes.refine((count) => count >= least, { error: `at least ${least} bytes`, params: VALUE });
 }
 
 const server = z.strictObject({
@@ -136,6 +140,9 @@ export const checkFields = z.strictObject({
   probe: anyOptions.meta({ description: 'How to look: a kind and its options' }),
   ...optionalTimes.shape,
   rule: ruleName.optional(),
+  shadow: ruleName.optional().meta({
+    description: 'A second rule that is judged on the same looks; what it finds is shown and never written',
+  }),
 });
 
 const policy = z.strictObject({
@@ -158,14 +165,77 @@ const engine = z.strictObject({
   concurrency: whole(1, 100_000).default(512).meta({ description: 'Looks in flight at once' }),
   perHost: whole(1, 10_000).default(8).meta({ description: 'Looks in flight at one host' }),
   scripts: whole(1, 1_000).default(4).meta({ description: 'Scripts running at once' }),
+  extraLooks: share.prefault('50%').meta({
+    description:
+      'Looks beside the schedule, to confirm a suspicion, as a share of the scheduled ones in the long run',
+  }),
   threads: z.literal(0).default(0).meta({ description: 'Only 0 for now: everything in one thread' }),
 });
+
+const text = z.string().min(1);
+
+const webhook = z
+  .strictObject({
+    name: name.meta({ description: 'Name of the webhook, unique' }),
+    url: z
+      .url({ protocol: /^https?$/, error: 'must be a URL that starts with http:// or https://' })
+      .meta({ description: 'Where events are posted to', examples: ['https://hooks.example.com/sonde'] }),
+    secret: z
+      .union([text.transform((one) => [one]), z.array(text).min(1)], { error: 'a text or a list of texts' })
+      .optional()
+      .meta({
+        description: 'Signs what is posted; one of a list may be new while another is still believed',
+      }),
+    secretFile: filePath.optional().meta({ description: 'Its twin: the file that holds the secret' }),
+    events: z
+      .array(z.enum(['transition', 'write-failure', 'registry']))
+      .min(1)
+      .default(['transition', 'write-failure'])
+      .meta({ description: 'What it is told of' }),
+    match: matchField,
+    timeout: span(100, 'For one delivery; default 10s').prefault('10s'),
+    headers: z
+      .record(z.string().regex(/^[\w!#$%&'*+.^|~-]+$/, 'not a name of a header'), z.string())
+      .default({})
+      .meta({
+        description: 'Sent beside our own, which win; their values are shown nowhere',
+      }),
+  })
+  .refine(({ secret, secretFile }) => secret === undefined || secretFile === undefined, {
+    error: 'give either secret or secretFile',
+    path: ['secretFile'],
+  });
+
+const anchor = z
+  .string()
+  .refine((one) => isAnchor(one), {
+    error: 'neither an http:// or https:// URL nor host:port',
+    params: VALUE,
+  })
+  .meta({
+    description: 'A URL or host:port that is reached whenever anything is',
+    examples: ['10.0.0.1:53', 'http://gateway.internal/'],
+  });
+
+function isAnchor(one: string): boolean {
+  if (/^https?:\/\//.test(one)) return URL.canParse(one);
+  const place = parseListen(one);
+  return place !== undefined && place.port > 0;
+}
 
 export const fileSchema = z.strictObject({
   version: z.literal(1).meta({ description: 'Version of this format' }),
   server: server.prefault({}).meta({ description: 'Where sonde is reached' }),
   state: z
-    .strictObject({ dir: filePath.meta({ description: 'Folder for what must survive a restart' }) })
+    .strictObject({
+      dir: filePath.meta({ description: 'Folder for what must survive a restart' }),
+      maxSize: size(1_048_576)
+        .prefault('256MiB')
+        .meta({
+          description: 'What its journal takes at most; at least 1MiB',
+          examples: ['256MiB', '1GiB'],
+        }),
+    })
     .optional()
     .meta({ description: 'Absent: nothing is kept on disk' }),
   registries: z
@@ -178,6 +248,15 @@ export const fileSchema = z.strictObject({
   policies: z.array(policy).default([]).meta({
     description: 'Guard and write-back by service; the last that matches wins, key by key',
   }),
+  webhooks: z.array(webhook).default([]).meta({ description: 'Who else is told what happens' }),
+  localHealth: z
+    .strictObject({
+      anchors: z.array(anchor).default([]).meta({
+        description: 'While most of these are not reached the prober suspects itself, not its targets',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'How the prober doubts itself' }),
   engine: engine.prefault({}).meta({ description: 'How much at once' }),
   reload: z
     .strictObject({

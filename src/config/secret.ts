@@ -4,15 +4,17 @@ import { keyOf, type Node, type Path, type ScalarNode, scalarsOf } from './tree.
 
 /** `password`, `auth.token`, `apiKey`, `X-Api-Key`, `PGPASSWORD`; not `passwordFile`, which is a path. */
 const SECRET_KEY =
-  /(password|passwd|passphrase|secret|token|credentials?|(api|access|private|secret)[-_]?key)$/i;
+  /(password|passwd|passphrase|secret|token|credentials?|authorization|cookie|(api|access|private|secret)[-_]?key)$/i;
 
-export function isSecretKey(key: string): boolean {
-  return SECRET_KEY.test(key);
+/** `path` leads to the scalar. Headers of webhooks carry credentials whatever they are called, and so may their URLs. */
+export function isSecretPath(path: Path): boolean {
+  if (path[0] === 'webhooks' && (path[2] === 'headers' || path[2] === 'url')) return true;
+  return SECRET_KEY.test(keyOf(path));
 }
 
 /** `path` leads to the scalar. */
 export function isHidden(node: ScalarNode, path: Path): boolean {
-  return node.references.length > 0 || isSecretKey(keyOf(path));
+  return node.references.length > 0 || isSecretPath(path);
 }
 
 /** Shorter runs of a value are in many a message by chance. */

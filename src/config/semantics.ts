@@ -24,15 +24,18 @@ export function tellContradictions(root: Node, rules: ReadonlySet<string>, findi
   tellListeners(childOf(root, 'server'), findings);
   tellDuplicates(childOf(root, 'registries'), 'registry', findings);
   tellDuplicates(childOf(root, 'checks'), 'check', findings);
-  tellRule(defaults, rules, findings);
+  const webhooks = itemsOf(childOf(root, 'webhooks'));
+  tellDuplicates(childOf(root, 'webhooks'), 'webhook', findings);
+  tellRule(defaults, 'rule', rules, findings);
   tellTimes(timesOf(undefined, defaults), 'defaults', findings);
   for (const check of checks) {
-    tellRule(check, rules, findings);
+    tellRule(check, 'rule', rules, findings);
+    tellRule(check, 'shadow', rules, findings);
     tellTimes(timesOf(check, defaults), 'check', findings);
   }
   // A registry whose own name cannot be read would make every mention of it look wrong.
   if (registries.length < itemsOf(childOf(root, 'registries')).length) return;
-  for (const holder of [...checks, ...policies]) tellMatch(holder, registries, findings);
+  for (const holder of [...checks, ...policies, ...webhooks]) tellMatch(holder, registries, findings);
   for (const policy of policies) tellLaxity(policy, registries, findings);
   // Where something is wrong it is mostly for that reason.
   if (!findings.failed) tellIdle(root, checks, registries, findings);

@@ -32,6 +32,15 @@ export const share = z
     examples: ['84%'],
   });
 
+const UNITS: Readonly<Record<string, number>> = { KiB: 1_024, MiB: 1_048_576, GiB: 1_073_741_824 };
+
+/** `256MiB`; decodes to bytes. */
+export const bytes = z
+  .string({ error: 'a size needs its unit, as in 256MiB' })
+  .regex(/^[1-9][0-9]{0,5}(KiB|MiB|GiB)$/, 'not a size; write it as in 512KiB, 256MiB, 1GiB')
+  .transform((text) => Number.parseInt(text, 10) * (UNITS[text.slice(-3)] ?? 0))
+  .meta({ description: 'Size with unit: KiB, MiB, GiB', examples: ['256MiB'] });
+
 /** Path of a file; relative paths start at the folder of the configuration file. */
 export const filePath = z
   .string()

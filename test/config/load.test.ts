@@ -70,7 +70,7 @@ describe('a configuration', () => {
         { match: { service: ['*'] }, maxUnavailable: 0.5 },
         { match: { registry: ['local'] }, mode: 'observe' },
       ],
-      engine: { concurrency: 64, perHost: 4, scripts: 2 },
+      engine: { concurrency: 64, perHost: 4, scripts: 2, extraLooks: 0.5 },
     });
     expect(config.checks).toMatchObject([
       {
@@ -114,7 +114,37 @@ describe('a configuration', () => {
       ruleName: 'standard',
       rule: { kind: 'success-rate', options: { minSamples: 5, subHealthyBelow: 0.84 } },
     });
-    expect(config.engine).toEqual({ concurrency: 512, perHost: 8, scripts: 4 });
+    expect(config.engine).toEqual({ concurrency: 512, perHost: 8, scripts: 4, extraLooks: 0.5 });
+  });
+
+  it('may say who is told, what a prober doubts itself by, and a second rule', async () => {
+    const text = `${HEAD}state: { dir: ./var, maxSize: 1GiB }
+rules: { other: { kind: consecutive } }
+checks:
+  - { name: web, probe: { kind: http }, shadow: other }
+webhooks:
+  - { name: pager, url: "https://hooks.example.com/a", secretFile: ./secret, match: { registry: local }, headers: { X-Team: a } }
+  - { name: chat, url: "http://chat/", secret: [new, old], events: [registry], timeout: 3s }
+localHealth: { anchors: ["10.0.0.1:53", "http://gateway/"] }
+engine: { extraLooks: 20% }
+`;
+    const config = await loaded(text, { readFile: () => Promise.resolve('whsec_x\n') });
+    expect(config.stateMaxSize).toBe(2 ** 30);
+    expect(config.checks[0]?.shadow).toMatchObject({ ruleName: 'other', rule: { kind: 'consecutive' } });
+    const [pager, chat] = config.webhooks;
+    expect(pager).toEqual({
+      name: 'pager',
+      url: 'https://hooks.example.com/a',
+      secrets: ['whsec_x'],
+      events: ['transition', 'write-failure'],
+      match: { registry: ['local'] },
+      timeout: 10_000,
+      headers: { 'X-Team': 'a' },
+    });
+    expect(chat).toMatchObject({ secrets: ['new', 'old'], events: ['registry'], timeout: 3_000 });
+    expect(config.localHealth.anchors).toEqual(['10.0.0.1:53', 'http://gateway/']);
+    expect(config.engine.extraLooks).toBe(0.2);
+    expect(config.files).toContain('/etc/sonde/secret');
   });
 
   it('lets built-in times give way to written ones', async () => {
