@@ -21,17 +21,31 @@ export function formatProblems(
     case 'text': {
       const frames = problems.slice(0, MOST_FRAMES).map((problem) => `${frame(problem, texts, options)}\n`);
       const more = problems.length - frames.length;
-      return `${frames.join('')}${more > 0 ? `… and ${more} more\n\n` : ''}`;
+      return `${frames.join('')}${more > 0 ? `… and ${more} more\n\n` : ''}${whereMore(problems)}`;
     }
     case 'concise':
       return problems.map((problem) => `${concise(problem)}\n`).join('');
     case 'json':
-      return `${JSON.stringify({ problems }, undefined, 2)}\n`;
+      return `${JSON.stringify({ problems: problems.map(documented) }, undefined, 2)}\n`;
     case 'github':
       return problems.map((problem) => `${annotation(problem)}\n`).join('');
     default:
       return format satisfies never;
   }
+}
+
+/** Each code once, for whoever has not met it. */
+function whereMore(problems: readonly Problem[]): string {
+  const [first, ...others] = new Set(problems.map(({ code }) => code));
+  if (first === undefined) return '';
+  return others.length === 0
+    ? `sonde explain ${first} says more\n\n`
+    : `sonde explain CODE says more, as in sonde explain ${first}\n\n`;
+}
+
+/** With the page about its code, in the sources and in the package. */
+function documented(problem: Problem): Problem & { readonly docs: string } {
+  return { ...problem, docs: `docs/errors/${problem.code}.md` };
 }
 
 /** `sonde.yaml:7:5: error SND1003: unknown key …`. */

@@ -54,6 +54,8 @@ describe('problems as text', () => {
   │                                    -- timeout inherited from here
   = help: timeout must be at most interval
 
+sonde explain SND2004 says more
+
 `);
   });
 
@@ -64,6 +66,8 @@ describe('problems as text', () => {
 4 │   - name: 网关
   │           ^^^^
   = help: timeout must be at most interval
+
+sonde explain SND3001 says more
 
 `);
     const after = { ...warning, start: { line: 5, col: 25 }, end: { line: 5, col: 26 } };
@@ -98,13 +102,19 @@ describe('problems as text', () => {
     timeout inherited from here
   = help: timeout must be at most interval
 
+sonde explain SND2004 says more
+
 `,
     );
   });
 
   it('end after many frames with how many more there are', () => {
     const many = Array.from({ length: 60 }, () => problem);
-    expect(format('text', many)).toMatch(/… and 10 more\n\n$/);
+    expect(format('text', many)).toMatch(/… and 10 more\n\nsonde explain SND2004 says more\n\n$/);
+    expect(format('text', [problem, warning])).toMatch(
+      /\n\nsonde explain CODE says more, as in sonde explain SND2004\n\n$/,
+    );
+    expect(format('text', [])).toBe('');
     expect(format('concise', many).split('\n')).toHaveLength(61);
   });
 });
@@ -118,7 +128,9 @@ describe('problems for others', () => {
   });
 
   it('are JSON, also when there are none', () => {
-    expect(JSON.parse(format('json', [problem]))).toEqual({ problems: [problem] });
+    expect(JSON.parse(format('json', [problem]))).toEqual({
+      problems: [{ ...problem, docs: 'docs/errors/SND2004.md' }],
+    });
     expect(JSON.parse(format('json', []))).toEqual({ problems: [] });
   });
 
