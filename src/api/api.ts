@@ -1,67 +1,67 @@
 /** The HTTP interface (DESIGN 3.3) as a function from request to answer. */
 
 import type { Board } from '../board/board.ts';
+import type { Clock } from '../core/clock.ts';
+import type { ConfigurationView, ExplainView } from '../core/explain-view.ts';
 import type { Log } from '../core/log.ts';
 import { type AccessRules, refuseChange } from './access.ts';
-import { listRoutes, noInstance } from './lists.ts';
-import { type ApiRequest, type ApiResponse, json } from './message.ts';
+import { type ControlDeps, controlRoutes } from './control.ts';
+import { unlessKnown } from './etag.ts';
+import { explainRoutes } from './explain.ts';
+import { listRoutes } from './lists.ts';
+import type { ApiRequest, ApiResponse } from './message.ts';
+import { openApiRoute } from './open-api.ts';
 import { type OwnHealthDeps, ownHealthRoutes } from './own-health.ts';
 import { problem } from './problem.ts';
 import { Query } from './query.ts';
 import { findRoute, type Route } from './router.ts';
 import { serviceHealthRoutes } from './service-health.ts';
+import { streamRoutes } from './stream.ts';
 
-export interface ApiDeps extends OwnHealthDeps, AccessRules {
+export interface ApiDeps extends OwnHealthDeps, ControlDeps, AccessRules {
   readonly board: Board;
   readonly log: Log;
-  /** Looks at all targets of the instance at once; false if there is no such instance. */
-  readonly probeNow: (id: string) => boolean;
-  /** Writes over what contests the instance; false if there is no such instance. */
-  readonly overwrite: (id: string) => boolean;
-  /** Lets through what the brake of the registry holds now; false if there is no such registry. */
-  readonly releaseGuard: (registry: string) => boolean;
+  readonly clock: Clock;
+  /** Undefined where there is no such instance. */
+  readonly explain: (id: string) => ExplainView | undefined;
+  readonly configuration: () => ConfigurationView;
 }
 
-/** Never throws: a mistake of ours is logged and answered with 500. */
-export type Api = (request: ApiRequest) => ApiResponse;
+/** Never throws and never rejects: a mistake of ours is logged and answered with 500. */
+export type Api = (request: ApiRequest) => ApiResponse | Promise<ApiResponse>;
 
 export function createApi(deps: ApiDeps): Api {
-  const routes: readonly Route[] = [
+  const own: readonly Route[] = [
     ...ownHealthRoutes(deps),
     ...serviceHealthRoutes(deps.board),
     ...listRoutes(deps.board),
-    change('/v1/instances/:id/probe', (id) => (deps.probeNow(id) ? json(202, { id }) : noInstance(id))),
-    change('/v1/instances/:id/overwrite', (id) => (deps.overwrite(id) ? json(202, { id }) : noInstance(id))),
-    change('/v1/registries/:id/release-guard', (name) =>
-      deps.releaseGuard(name)
-        ? json(202, { registry: name })
-        : problem('not-found', `There is no registry ${JSON.stringify(name)}.`),
-    ),
+    ...explainRoutes(deps),
+    ...streamRoutes(deps),
+    ...controlRoutes(deps),
   ];
+  const routes = [...own, openApiRoute(own)];
   const telemetry = routes.filter((route) => route.telemetry);
+  const mistake = (error: unknown): ApiResponse => {
+    deps.log.error('A request could not be answered because of a mistake in sonde', {
+      error: describe(error),
+    });
+    return problem('internal-error', 'The log of the server says more.');
+  };
   return (request) => {
     try {
-      return answer(request.door === 'telemetry' ? telemetry : routes, request, deps);
+      const answered = answer(request.door === 'telemetry' ? telemetry : routes, request, deps);
+      return answered instanceof Promise ? answered.catch(mistake) : answered;
     } catch (error) {
-      deps.log.error('A request could not be answered because of a mistake in sonde', {
-        error: describe(error),
-      });
-      return problem('internal-error', 'The log of the server says more.');
+      return mistake(error);
     }
   };
 }
 
-/** A route that changes state: never on the telemetry listener, and only for who may. */
-function change(path: string, answer: (id: string) => ApiResponse): Route {
-  return {
-    method: 'POST',
-    path,
-    telemetry: false,
-    answer: ({ query, parameters: { id = '' } }) => query.refusal() ?? answer(id),
-  };
-}
-
-function answer(routes: readonly Route[], request: ApiRequest, rules: AccessRules): ApiResponse {
+function answer(
+  routes: readonly Route[],
+  request: ApiRequest,
+  rules: AccessRules,
+): ApiResponse | Promise<ApiResponse> {
   const { method, target } = request;
   const [path = '', search = ''] = split(target);
   if (!path.startsWith('/')) return problem('bad-request', 'The request target is not a path.');
@@ -76,7 +76,9 @@ function answer(routes: readonly Route[], request: ApiRequest, rules: AccessRule
     case 'route': {
       const { route, parameters } = found;
       const refusal = route.method === 'GET' ? undefined : refuseChange(request, rules);
-      return refusal ?? route.answer({ parameters, query: new Query(search) });
+      if (refusal !== undefined) return refusal;
+      const answered = route.answer({ parameters, query: new Query(search), request });
+      return answered instanceof Promise ? answered : unlessKnown(request, answered);
     }
     default:
       return found satisfies never;

@@ -1,11 +1,8 @@
 /** `/v1`: the read model as JSON, lists in pages. */
 
 import type { Board } from '../board/board.ts';
-import type { EventFilter } from '../board/event-log.ts';
-import type { Filter } from '../board/filter.ts';
-import { EVENT_KINDS } from '../core/event.ts';
-import { HEALTHS } from '../core/health.ts';
 import type { Page } from '../core/list-view.ts';
+import type { About, Parameter } from './about.ts';
 import {
   decodeEventCursor,
   decodeInstanceCursor,
@@ -14,40 +11,55 @@ import {
   instanceCursor,
   serviceCursor,
 } from './cursor.ts';
+import {
+  EVENT_PARAMETERS,
+  FILTER_PARAMETERS,
+  INSTANCE_PARAMETERS,
+  readEventFilter,
+  readFilter,
+  readInstanceFilter,
+} from './filters.ts';
 import { type ApiResponse, json } from './message.ts';
-import { problem } from './problem.ts';
+import { noInstance } from './no-instance.ts';
 import type { Query } from './query.ts';
 import type { Route } from './router.ts';
+import type { SchemaName } from './schemas.ts';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
-const LONGEST_Q = 200;
 
 export function listRoutes(board: Board): readonly Route[] {
   return [
-    get('/v1/summary', (query) => query.refusal() ?? json(200, board.summary())),
-    get('/v1/services', (query) =>
+    get(
+      '/v1/summary',
+      { summary: 'Counts over everything, and the registries', answers: { 200: 'Summary' } },
+      (query) => query.refusal() ?? json(200, board.summary()),
+    ),
+    get('/v1/services', page('Services with their counts', 'ServicePage', FILTER_PARAMETERS), (query) =>
       list(query, readFilter(query), {
         decode: decodeServiceCursor,
         items: (filter, after) => board.services(filter, after),
         encode: serviceCursor,
       }),
     ),
-    get('/v1/instances', (query) =>
-      list(query, readFilter(query), {
+    get('/v1/instances', page('Instances', 'InstancePage', INSTANCE_PARAMETERS), (query) =>
+      list(query, readInstanceFilter(query), {
         decode: decodeInstanceCursor,
         items: (filter, after) => board.instances(filter, after),
         encode: instanceCursor,
       }),
     ),
-    get('/v1/writes', (query) =>
-      list(query, readFilter(query), {
-        decode: decodeInstanceCursor,
-        items: (filter, after) => board.writes(filter, after),
-        encode: instanceCursor,
-      }),
+    get(
+      '/v1/writes',
+      page('Instances that are written, and where that stands', 'WritePage', FILTER_PARAMETERS),
+      (query) =>
+        list(query, readFilter(query), {
+          decode: decodeInstanceCursor,
+          items: (filter, after) => board.writes(filter, after),
+          encode: instanceCursor,
+        }),
     ),
-    get('/v1/events', (query) =>
+    get('/v1/events', page('The last events, newest first', 'EventPage', EVENT_PARAMETERS), (query) =>
       list(query, readEventFilter(query), {
         decode: decodeEventCursor,
         items: (filter, before) => board.events(filter, before),
@@ -58,6 +70,7 @@ export function listRoutes(board: Board): readonly Route[] {
       method: 'GET',
       path: '/v1/instances/:id',
       telemetry: false,
+      about: { summary: 'One instance', answers: { 200: 'Instance' }, problems: [400, 404] },
       answer: ({ query, parameters: { id = '' } }) => {
         const refusal = query.refusal();
         if (refusal !== undefined) return refusal;
@@ -68,13 +81,28 @@ export function listRoutes(board: Board): readonly Route[] {
   ];
 }
 
-export function noInstance(id: string): ApiResponse {
-  return problem('not-found', `There is no instance with the id ${JSON.stringify(id)}.`);
+function get(path: string, about: About, answer: (query: Query) => ApiResponse): Route {
+  return {
+    method: 'GET',
+    path,
+    telemetry: false,
+    about: { ...about, problems: [400] },
+    answer: ({ query }) => answer(query),
+  };
 }
 
-function get(path: string, answer: (query: Query) => ApiResponse): Route {
-  return { method: 'GET', path, telemetry: false, answer: ({ query }) => answer(query) };
+function page(summary: string, schema: SchemaName, filters: readonly Parameter[]): About {
+  return { summary, query: [...filters, ...PAGING], answers: { 200: schema } };
 }
+
+const PAGING: readonly Parameter[] = [
+  {
+    name: 'limit',
+    description: `Members of a page, default ${DEFAULT_LIMIT}`,
+    schema: { type: 'integer', minimum: 1, maximum: MAX_LIMIT },
+  },
+  { name: 'cursor', description: 'Where the page before ended', schema: { type: 'string' } },
+];
 
 /** How one list is paged: `P` is a place in its order. */
 interface Paging<T, F, P> {
@@ -101,25 +129,4 @@ function list<T, F, P>(query: Query, filter: F, paging: Paging<T, F, P>): ApiRes
     items.push(item);
   }
   return json(200, { items, nextCursor } satisfies Page<T>);
-}
-
-function readFilter(query: Query): Filter {
-  const registry = query.list('registry');
-  const namespace = query.list('namespace');
-  const service = query.list('service');
-  const health = query.listOf('health', HEALTHS);
-  const q = query.text('q');
-  if (q !== undefined && q.length > LONGEST_Q) query.wrong('q', `has more than ${LONGEST_Q} characters`);
-  return {
-    ...(registry === undefined ? {} : { registry }),
-    ...(namespace === undefined ? {} : { namespace }),
-    ...(service === undefined ? {} : { service }),
-    ...(health === undefined ? {} : { health }),
-    ...(q === undefined ? {} : { q }),
-  };
-}
-
-function readEventFilter(query: Query): EventFilter {
-  const kind = query.listOf('kind', EVENT_KINDS);
-  return { ...readFilter(query), ...(kind === undefined ? {} : { kind }) };
 }

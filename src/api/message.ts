@@ -10,13 +10,22 @@ export interface ApiRequest {
   readonly target: string;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Empty where none was sent. */
+  readonly body?: string;
+  /** Address of the caller; absent on the unix socket. */
+  readonly from?: string;
+}
+
+/** An answer that goes on until the signal aborts: each piece is sent as soon as it is made. */
+export interface Live {
+  readonly live: (signal: AbortSignal) => AsyncIterable<string>;
 }
 
 export interface ApiResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** Pieces are sent while they are made. */
-  readonly body: string | Iterable<string> | AsyncIterable<string>;
+  readonly body: string | Iterable<string> | AsyncIterable<string> | Live;
 }
 
 /** An answer of one piece. */

@@ -1,5 +1,6 @@
 /** `/livez`, `/readyz`, `/metrics…`: what those want to know who run sonde. */
 
+import type { About } from './about.ts';
 import { type ApiResponse, json } from './message.ts';
 import { problem } from './problem.ts';
 import type { Route } from './router.ts';
@@ -20,14 +21,16 @@ export interface OwnHealthDeps {
 
 export function ownHealthRoutes(deps: OwnHealthDeps): readonly Route[] {
   return [
-    get('/livez', () => json(200, { alive: true })),
-    get('/readyz', () => {
+    get('/livez', 'Whether the process answers at all', 'Alive', () => json(200, { alive: true })),
+    get('/readyz', 'Whether every registry was listed once', 'Ready', () => {
       const { ready, waitingFor } = deps.ready();
       if (ready) return json(200, { ready });
       return problem('unavailable', `Waiting for ${waitingFor.join(', ')}.`, { waitingFor });
     }),
-    get('/metrics', () => exposition(deps.metrics())),
-    get('/metrics/instances', () => exposition(deps.instanceMetrics())),
+    get('/metrics', 'Series per registry, service and check', EXPOSITION, () => exposition(deps.metrics())),
+    get('/metrics/instances', 'Series per instance and target', EXPOSITION, () =>
+      exposition(deps.instanceMetrics()),
+    ),
   ];
 
   function exposition(body: ApiResponse['body']): ApiResponse {
@@ -35,6 +38,14 @@ export function ownHealthRoutes(deps: OwnHealthDeps): readonly Route[] {
   }
 }
 
-function get(path: string, answer: () => ApiResponse): Route {
-  return { method: 'GET', path, telemetry: true, answer };
+const EXPOSITION = { mediaType: 'text/plain' };
+
+function get(
+  path: string,
+  summary: string,
+  answered: About['answers'][number],
+  answer: () => ApiResponse,
+): Route {
+  const about = { summary, answers: { 200: answered }, problems: path === '/readyz' ? [503] : [] };
+  return { method: 'GET', path, telemetry: true, about, answer };
 }

@@ -6,6 +6,7 @@ import type { TextResponse } from './message.ts';
 const PROBLEMS = {
   'bad-request': [400, 'The request is not understood'],
   'bad-parameter': [400, 'A parameter is wrong'],
+  'bad-body': [400, 'The body is not what is asked for'],
   'token-needed': [401, 'A token is needed'],
   'foreign-page': [403, 'The request comes from a foreign page'],
   'not-found': [404, 'There is no such thing'],
@@ -13,6 +14,7 @@ const PROBLEMS = {
   'request-timeout': [408, 'The request took too long'],
   ambiguous: [409, 'More than one thing has this name'],
   'body-too-large': [413, 'The body is too large'],
+  'configuration-rejected': [422, 'The configuration was not reloaded'],
   'headers-too-large': [431, 'The header fields are too large'],
   'internal-error': [500, 'sonde made a mistake'],
   unavailable: [503, 'Not now'],

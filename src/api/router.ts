@@ -1,22 +1,26 @@
 /** Which route a request means. */
 
-import type { ApiResponse } from './message.ts';
+import type { About } from './about.ts';
+import type { ApiRequest, ApiResponse } from './message.ts';
 import type { Query } from './query.ts';
 
-interface Call {
+export interface Call {
   /** What stood at the `:name`s of the path, decoded. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly query: Query;
+  readonly request: ApiRequest;
 }
 
 export interface Route {
-  /** POST changes state: it needs the token or the socket. GET is HEAD too. */
-  readonly method: 'GET' | 'POST';
+  /** What is not GET changes state: it needs the token or the socket. GET is HEAD too. */
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** Segments that begin with `:` match any one segment. */
   readonly path: string;
   /** Told on the telemetry door too. */
   readonly telemetry: boolean;
-  answer(call: Call): ApiResponse;
+  /** For people and for `/openapi.json`. */
+  readonly about: About;
+  answer(call: Call): ApiResponse | Promise<ApiResponse>;
 }
 
 export type Found =

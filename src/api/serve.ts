@@ -7,6 +7,7 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -21,6 +22,14 @@ export interface ServeOptions {
   /** Port 0 takes a free one; a path is a unix socket that only its owner may use. */
   readonly address: Address;
   readonly limits?: Partial<Limits>;
+  /** What the listener shows itself with; asked for again by `renewTls`. Without it the listener speaks plain HTTP. */
+  readonly tls?: () => Certificate;
+}
+
+/** PEM. */
+export interface Certificate {
+  readonly cert: Buffer;
+  readonly key: Buffer;
 }
 
 /** Milliseconds, bytes and counts. */
@@ -35,6 +44,8 @@ export interface Limits {
   readonly maxHeaderSize: number;
   readonly maxBody: number;
   readonly maxConnections: number;
+  /** Then the connection is closed, so that none lasts for ever. */
+  readonly maxRequestsPerSocket: number;
 }
 
 export interface ServeDeps {
@@ -46,7 +57,12 @@ export interface ServeDeps {
 }
 
 export type Served =
-  | { readonly kind: 'listening'; readonly address: Address }
+  | {
+      readonly kind: 'listening';
+      readonly address: Address;
+      /** Only with TLS: takes the certificate of now for new connections; why it stays as it was, if it does. */
+      readonly renewTls?: () => string | undefined;
+    }
   /** `reason` starts with the address. */
   | { readonly kind: 'failed'; readonly reason: string };
 
@@ -57,26 +73,41 @@ const LIMITS: Limits = {
   maxHeaderSize: 16_384,
   maxBody: 65_536,
   maxConnections: 1_024,
+  maxRequestsPerSocket: 10_000,
 };
 /** How long answers in flight may take when the listener closes. */
 const LAST_ANSWERS = 1_000;
 
 export async function serve(options: ServeOptions, deps: ServeDeps): Promise<Served> {
   const limits = { ...LIMITS, ...options.limits };
-  const server = createServer({
+  const { tls } = options;
+  const settings = {
     maxHeaderSize: limits.maxHeaderSize,
     headersTimeout: limits.headersTimeout,
     requestTimeout: limits.requestTimeout,
     // How often Node looks for requests that are late.
     connectionsCheckingInterval: Math.min(1_000, limits.headersTimeout),
-  });
+    maxRequestsPerSocket: limits.maxRequestsPerSocket,
+  };
+  let secure: SecureServer | undefined;
+  if (tls !== undefined) {
+    try {
+      const handshakeTimeout = limits.headersTimeout;
+      secure = createSecureServer({ ...settings, ...tls(), handshakeTimeout, minVersion: 'TLSv1.2' });
+    } catch (error) {
+      return { kind: 'failed', reason: `${formatAddress(options.address)}: TLS: ${messageOf(error)}` };
+    }
+  }
+  const server = secure ?? createServer(settings);
+  const closing = new AbortController();
   server.maxConnections = limits.maxConnections;
   server.setTimeout(limits.idleTimeout);
   server.on('clientError', refuseGarbage);
   server.on('request', (request, response) => {
     // Whoever leaves early is no event.
     response.on('error', () => response.destroy());
-    respond(request, response, { door: options.door, maxBody: limits.maxBody, api: deps.api }).catch(
+    const { signal } = closing;
+    respond(request, response, { door: options.door, maxBody: limits.maxBody, api: deps.api, signal }).catch(
       (error: unknown) => {
         deps.log.error('An answer broke off because of a mistake in sonde', { error: String(error) });
         response.destroy();
@@ -86,19 +117,44 @@ export async function serve(options: ServeOptions, deps: ServeDeps): Promise<Ser
   const failure = await listen(server, options.address);
   if (failure !== undefined)
     return { kind: 'failed', reason: `${formatAddress(options.address)}: ${failure}` };
-  deps.scope.defer(() => close(server, deps.clock));
+  deps.scope.defer(() => {
+    closing.abort(new Error('the listener closes'));
+    return close(server, deps.clock);
+  });
   const address = addressOf(server, options.address);
   deps.log.info('Listening', { door: options.door, address: formatAddress(address) });
-  return { kind: 'listening', address };
+  if (secure === undefined || tls === undefined) return { kind: 'listening', address };
+  const renewTls = (): string | undefined => {
+    try {
+      secure.setSecureContext(tls());
+      return undefined;
+    } catch (error) {
+      return messageOf(error);
+    }
+  };
+  return { kind: 'listening', address, renewTls };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+interface Responder {
+  readonly door: Door;
+  readonly maxBody: number;
+  readonly api: Api;
+  /** Aborts when the listener closes. */
+  readonly signal: AbortSignal;
 }
 
 async function respond(
   request: IncomingMessage,
   response: ServerResponse,
-  { door, maxBody, api }: { readonly door: Door; readonly maxBody: number; readonly api: Api },
+  { door, maxBody, api, signal }: Responder,
 ): Promise<void> {
   const { method = '', url: target = '', headers } = request;
-  const body = await drain(request, maxBody);
+  const from = request.socket.remoteAddress;
+  const body = await read(request, maxBody);
   if (body === 'gone') return;
   if (body === 'too large') {
     const answer = problem(
@@ -107,25 +163,34 @@ async function respond(
       {},
       { connection: 'close' },
     );
-    await send(response, answer, false);
+    await send(response, answer, false, signal);
     return;
   }
-  const asked: ApiRequest = { door, method, target, headers };
-  await send(response, api(asked), method === 'HEAD');
+  const asked: ApiRequest = {
+    door,
+    method,
+    target,
+    headers,
+    body: body.toString(),
+    ...(from === undefined ? {} : { from }),
+  };
+  await send(response, await api(asked), method === 'HEAD', signal);
 }
 
-/** No request has a body that means anything yet, but it has to be out of the way. */
-async function drain(request: IncomingMessage, most: number): Promise<'done' | 'too large' | 'gone'> {
+/** The whole body, within the time for the request. */
+async function read(request: IncomingMessage, most: number): Promise<Buffer | 'too large' | 'gone'> {
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
-  if (encoding === undefined && Number(length ?? 0) === 0) return 'done';
+  if (encoding === undefined && Number(length ?? 0) === 0) return Buffer.alloc(0);
   if (Number(length ?? 0) > most) return 'too large';
-  const { promise, resolve } = Promise.withResolvers<'done' | 'too large' | 'gone'>();
-  let read = 0;
+  const { promise, resolve } = Promise.withResolvers<Buffer | 'too large' | 'gone'>();
+  const pieces: Buffer[] = [];
+  let size = 0;
   request.on('data', (bytes: Buffer) => {
-    read += bytes.length;
-    if (read > most) resolve('too large');
+    size += bytes.length;
+    if (size > most) resolve('too large');
+    else pieces.push(bytes);
   });
-  request.on('end', () => resolve('done'));
+  request.on('end', () => resolve(Buffer.concat(pieces)));
   request.on('close', () => resolve('gone'));
   return promise;
 }

@@ -3,6 +3,7 @@
 import type { Board } from '../board/board.ts';
 import type { Health } from '../core/health.ts';
 import type { ServiceView } from '../core/list-view.ts';
+import type { About } from './about.ts';
 import { type ApiResponse, json } from './message.ts';
 import { problem } from './problem.ts';
 import type { Query } from './query.ts';
@@ -16,12 +17,36 @@ interface Wanted {
   readonly accept: readonly Health[];
 }
 
+const ABOUT = {
+  summary: 'Whether enough instances of a service are well',
+  query: [
+    {
+      name: 'min',
+      description: 'So many instances must have an accepted health, default 1',
+      schema: { type: 'integer', minimum: 1, maximum: MOST },
+    },
+    {
+      name: 'accept',
+      description: 'Accepted healths, separated by commas, default healthy,sub-healthy',
+      schema: { type: 'string' },
+    },
+    {
+      name: 'unknown',
+      description: 'Whether instances that are still unknown count, default refuse',
+      schema: { enum: ['refuse', 'accept'] },
+    },
+  ],
+  answers: { 200: 'ServiceHealth' },
+  problems: [400, 404, 503],
+} as const satisfies About;
+
 export function serviceHealthRoutes(board: Board): readonly Route[] {
   return [
     {
       method: 'GET',
       path: '/health/:service',
       telemetry: true,
+      about: { ...ABOUT, problems: [...ABOUT.problems, 409] },
       answer: ({ query, parameters: { service = '' } }) => {
         const wanted = read(query);
         const views = [...board.services({ service: [service] })];
@@ -32,6 +57,7 @@ export function serviceHealthRoutes(board: Board): readonly Route[] {
       method: 'GET',
       path: '/health/:registry/:namespace/:service',
       telemetry: true,
+      about: ABOUT,
       answer: ({ query, parameters: { registry = '', namespace = '', service = '' } }) => {
         const wanted = read(query);
         const view = board.service({ registry, namespace, service });

@@ -17,6 +17,7 @@ import type { WriteMode } from '../core/view.ts';
 import { createEngine, type EngineCheck } from '../engine/engine.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { Pipeline, type PipelinePlan } from '../pipeline/pipeline.ts';
+import { explain } from './explain.ts';
 import { Kept, type Prepared } from './kept.ts';
 import { CheckMaker, pick } from './make-checks.ts';
 import { registryRecipes } from './make-registries.ts';
@@ -68,6 +69,7 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     version,
     registries: registryInfos(first),
     kindOf,
+    shadowOf: (check) => checks.get(check)?.check.shadow?.ruleName,
     memory,
     localHealth: () => 0,
   });
@@ -164,9 +166,15 @@ export function assemble(first: Loaded, deps: AppDeps): App {
       metrics: () => metrics.text(),
       instanceMetrics: () => metrics.instancesText(),
       metricsContentType: metrics.contentType,
-      probeNow: (id) => pipeline.probeNow(id),
-      overwrite: (id) => pipeline.overwrite(id, 'API'),
-      releaseGuard: (registry) => pipeline.releaseGuard(registry, 'API'),
+      clock,
+      control,
+      explain: (id) =>
+        explain(id, { board, pipeline, ruleOf: (name) => checks.get(name)?.rule, config: inForce, clock }),
+      configuration: () => ({
+        ...reloader.view,
+        checks: checks.fingerprints,
+        registries: registries.fingerprints,
+      }),
     });
     const doors: readonly (readonly [Door, Address | undefined])[] = [
       ['main', server.listen],

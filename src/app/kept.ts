@@ -32,6 +32,11 @@ export class Kept<T> implements AsyncDisposable {
     return this.#made.get(name)?.thing;
   }
 
+  /** Of all that are in force. */
+  get fingerprints(): readonly { readonly name: string; readonly fingerprint: string }[] {
+    return [...this.#made.values()].map(({ recipe: { name, fingerprint } }) => ({ name, fingerprint }));
+  }
+
   /** Throws what a recipe throws, and then keeps nothing of the attempt. */
   prepare(recipes: readonly Recipe<T>[]): Prepared<T> {
     const next = new Map<string, Made<T>>();

@@ -11,8 +11,9 @@ import type { InstanceSample } from '../core/sample.ts';
 import type { TargetId } from '../core/target.ts';
 import type { InstanceView, LastLookView, RegistryView, SummaryView, WriteMode } from '../core/view.ts';
 import { parseIsoTime } from '../lib/iso-time.ts';
+import { Changes } from './changes.ts';
 import { type EventFilter, EventLog } from './event-log.ts';
-import { contains, type Filter, wantsInstance, wantsService } from './filter.ts';
+import { contains, type Filter, type InstanceFilter, wantsInstance, wantsService } from './filter.ts';
 import type { InstanceEntry } from './instance-entry.ts';
 import {
   compareInstances,
@@ -23,7 +24,16 @@ import {
 } from './place.ts';
 import { ServiceEntry } from './service-entry.ts';
 import { TargetEntry } from './target-entry.ts';
-import { hasHealth, instanceSample, instanceView, lookView, serviceView, writeRowView } from './views.ts';
+import {
+  disagrees,
+  hasHealth,
+  instanceSample,
+  instanceView,
+  lookView,
+  type ShadowOf,
+  serviceView,
+  writeRowView,
+} from './views.ts';
 
 export interface BoardDeps {
   readonly clock: Clock;
@@ -32,6 +42,8 @@ export interface BoardDeps {
   readonly registries: readonly RegistryInfo[];
   /** Kind of the probe of a check. */
   readonly kindOf: (check: string) => string;
+  /** Name of the shadow rule of a check, where it has one; default nowhere. */
+  readonly shadowOf?: ShadowOf;
   /** Where events survive; default nowhere. */
   readonly memory?: Memory;
   /** How far the prober doubts itself; 0, the default, is perfect. */
@@ -52,7 +64,7 @@ export interface Board {
   setRegistries(registries: readonly RegistryInfo[]): void;
   summary(): SummaryView;
   instance(id: string): InstanceView | undefined;
-  instances(filter: Filter, after?: InstancePlace): Iterable<InstanceView>;
+  instances(filter: InstanceFilter, after?: InstancePlace): Iterable<InstanceView>;
   services(filter: Filter, after?: ServicePlace): Iterable<ServiceView>;
   service(place: ServicePlace): ServiceView | undefined;
   /** Instances of which something is, was or shall be written. */
@@ -62,6 +74,12 @@ export interface Board {
   samples(): Iterable<InstanceSample>;
   /** The last failures of an instance by check, oldest first. */
   failures(id: string): ReadonlyMap<string, readonly LastLookView[]>;
+  /** What changed lately; a look alone is no change. */
+  readonly changes: Pick<Changes, 'revision' | 'after'>;
+  /** The service with the key of a change. */
+  serviceByKey(key: string): ServiceView | undefined;
+  /** The event of that id, if it is wanted. */
+  event(filter: EventFilter, id: string): Event | undefined;
 }
 
 export function createBoard(deps: BoardDeps): Board {
@@ -77,6 +95,8 @@ class ReportBoard implements Board {
   readonly #services = new Map<string, ServiceEntry<InstanceEntry>>();
   readonly #registries = new Map<string, Told<'registry'>>();
   readonly #events: EventLog;
+  readonly changes: Changes;
+  readonly #shadowOf: ShadowOf;
   #configured: readonly RegistryInfo[];
   #sorted: readonly ServiceEntry<InstanceEntry>[] | undefined;
 
@@ -84,6 +104,8 @@ class ReportBoard implements Board {
     this.#deps = deps;
     this.#configured = deps.registries;
     this.#events = new EventLog(deps.memory ?? FORGETFUL, deps.clock.wall());
+    this.changes = new Changes(deps.clock.wall());
+    this.#shadowOf = deps.shadowOf ?? (() => undefined);
   }
 
   readonly take = (report: Report): void => {
@@ -94,15 +116,18 @@ class ReportBoard implements Board {
       case 'departed':
         this.#depart(report.instance);
         break;
-      case 'observed':
-        this.#targets.get(report.observation.target)?.observe(report.observation, report.verdict);
+      case 'observed': {
+        const { observation, verdict, shadow } = report;
+        this.#targets.get(observation.target)?.observe(observation, verdict, shadow?.verdict);
         break;
+      }
       case 'target-transition': {
         const target = this.#targets.get(report.transition.target);
         if (target === undefined) break;
         target.health = report.transition.to;
         target.reason = report.transition.reason;
         target.since = report.transition.at;
+        this.#changed(this.#instances.get(report.instance));
         break;
       }
       case 'health': {
@@ -112,6 +137,7 @@ class ReportBoard implements Board {
         entry.reason = report.reason;
         entry.since = report.since;
         entry.flags = report.flags;
+        this.#changed(entry);
         break;
       }
       case 'desired': {
@@ -119,6 +145,7 @@ class ReportBoard implements Board {
         if (entry === undefined) break;
         entry.desired = report.desired;
         entry.service.setHeld(entry, report.held);
+        this.#changed(entry);
         break;
       }
       case 'receipt': {
@@ -127,6 +154,7 @@ class ReportBoard implements Board {
         if (report.receipt === 'written' || report.receipt === 'unchanged') entry.written = report.desired;
         entry.receipt = report.receipt;
         entry.receiptAt = this.#deps.clock.now();
+        this.#changed(entry);
         break;
       }
       case 'registry':
@@ -135,7 +163,10 @@ class ReportBoard implements Board {
       case 'numbers':
         break;
       case 'event':
-        this.#events.add(report.event, this.#placeOf(report.event.subject), this.#deps.clock.wall());
+        this.changes.mark(
+          'event',
+          this.#events.add(report.event, this.#placeOf(report.event.subject), this.#deps.clock.wall()),
+        );
         break;
       default:
         report satisfies never;
@@ -172,11 +203,12 @@ class ReportBoard implements Board {
 
   instance(id: string): InstanceView | undefined {
     const entry = this.#instances.get(id);
-    return entry === undefined ? undefined : instanceView(entry);
+    return entry === undefined ? undefined : instanceView(entry, this.#shadowOf);
   }
 
-  *instances(filter: Filter, after?: InstancePlace): Generator<InstanceView> {
-    for (const entry of this.#walk(filter, after)) yield instanceView(entry);
+  *instances(filter: InstanceFilter, after?: InstancePlace): Generator<InstanceView> {
+    for (const entry of this.#walk(filter, after))
+      if (filter.disagree !== true || disagrees(entry)) yield instanceView(entry, this.#shadowOf);
   }
 
   *services(filter: Filter, after?: ServicePlace): Generator<ServiceView> {
@@ -190,8 +222,7 @@ class ReportBoard implements Board {
   }
 
   service(place: ServicePlace): ServiceView | undefined {
-    const entry = this.#services.get(keyOf(place));
-    return entry === undefined ? undefined : serviceView(entry);
+    return this.serviceByKey(keyOf(place));
   }
 
   *writes(filter: Filter, after?: InstancePlace): Generator<WriteRowView> {
@@ -214,6 +245,21 @@ class ReportBoard implements Board {
     return new Map(targets.map((target) => [target.check, target.failures.map(lookView)]));
   }
 
+  serviceByKey(key: string): ServiceView | undefined {
+    const entry = this.#services.get(key);
+    return entry === undefined ? undefined : serviceView(entry);
+  }
+
+  event(filter: EventFilter, id: string): Event | undefined {
+    return this.#events.one(filter, id);
+  }
+
+  #changed(entry: InstanceEntry | undefined): void {
+    if (entry === undefined) return;
+    this.changes.mark('instance', entry.instance.id);
+    this.changes.mark('service', keyOf(entry.service));
+  }
+
   #appear({ instance, targets, writeMode }: Told<'instance'>): void {
     let entry = this.#instances.get(instance.id);
     if (entry === undefined) entry = this.#enter(instance, targets);
@@ -234,6 +280,7 @@ class ReportBoard implements Board {
       entry.targets.set(target.id, added);
       this.#targets.set(target.id, added);
     }
+    this.#changed(entry);
   }
 
   /** Until its health is reported it is what its targets are seeded with. */
@@ -272,6 +319,7 @@ class ReportBoard implements Board {
     for (const target of [...entry.targets.keys()]) this.#dropTarget(entry, target);
     this.#instances.delete(id);
     entry.service.remove(entry);
+    this.#changed(entry);
     if (entry.service.size > 0) return;
     this.#services.delete(keyOf(entry.service));
     this.#sorted = undefined;

@@ -9,6 +9,9 @@ import type { ServicePlace } from './place.ts';
 
 export interface EventFilter extends Filter {
   readonly kind?: readonly EventKind[];
+  readonly subject?: readonly string[];
+  /** Only events after the one with this id. */
+  readonly since?: string;
 }
 
 interface Logged {
@@ -37,7 +40,8 @@ export class EventLog {
     this.#next = Math.max(Math.floor(wall) * IDS_PER_MS, last + 1);
   }
 
-  add(event: Omit<Event, 'id' | 'at'>, place: Partial<ServicePlace>, wall: number): void {
+  /** The id it was given. */
+  add(event: Omit<Event, 'id' | 'at'>, place: Partial<ServicePlace>, wall: number): string {
     const number = this.#next++;
     const { registry, namespace, service } = place;
     const logged = {
@@ -52,6 +56,13 @@ export class EventLog {
     };
     this.#ring.push(logged);
     this.#memory.remember(keyOf(number), logged);
+    return logged.event.id;
+  }
+
+  /** The event of that id, if it is wanted. Who follows along asks for the young ones, which are found at once. */
+  one(filter: EventFilter, id: string): Event | undefined {
+    const logged = this.#ring.findLast(({ event }) => event.id === id);
+    return logged !== undefined && wants(filter, logged) ? logged.event : undefined;
   }
 
   /** Newest first; with `before` only those older than the event of that id. */
@@ -84,9 +95,11 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
 }
 
-function wants(filter: EventFilter, { event, place }: Logged): boolean {
+function wants(filter: EventFilter, { event, place, number }: Logged): boolean {
   const { kind, subject, from, to, reason, detail } = event;
   if (filter.kind !== undefined && !filter.kind.includes(kind)) return false;
+  if (filter.subject !== undefined && !filter.subject.includes(subject)) return false;
+  if (filter.since !== undefined && number <= Number(filter.since)) return false;
   if (!wantsService(filter, place)) return false;
   if (filter.health !== undefined && !filter.health.some((health) => health === to)) return false;
   return filter.q === undefined || contains(filter.q, subject, from, to, reason, detail);

@@ -1,6 +1,8 @@
 /** What of a list is wanted. */
 
 import type { Health } from '../core/health.ts';
+import type { ServiceView } from '../core/list-view.ts';
+import type { CheckView, InstanceView } from '../core/view.ts';
 import { formatHostPort } from '../lib/host-port.ts';
 import type { InstancePlace, ServicePlace } from './place.ts';
 
@@ -12,6 +14,11 @@ export interface Filter {
   readonly health?: readonly Health[];
   /** Part of namespace/service, host:port or id, in any case. */
   readonly q?: string;
+}
+
+export interface InstanceFilter extends Filter {
+  /** Only instances whose shadow rule judges other than the rule in force. */
+  readonly disagree?: boolean;
 }
 
 export function wantsService(filter: Filter, place: Partial<ServicePlace>): boolean {
@@ -28,6 +35,27 @@ export function wantsInstance(filter: Filter, place: InstancePlace, health: Heal
   if (filter.q === undefined) return true;
   const { namespace, service, host, port, id } = place;
   return contains(filter.q, `${namespace}/${service}`, formatHostPort(host, port), id);
+}
+
+/** Of an instance as it is shown. */
+export function wantsInstanceView(filter: InstanceFilter, view: InstanceView): boolean {
+  const disagrees = ({ health, shadow }: CheckView): boolean =>
+    shadow !== undefined && shadow !== null && shadow.health !== health;
+  return (
+    wantsService(filter, view) &&
+    wantsInstance(filter, view, view.health) &&
+    (filter.disagree !== true || view.checks.some(disagrees))
+  );
+}
+
+/** Of a service as it is shown. */
+export function wantsServiceView(filter: Filter, view: ServiceView): boolean {
+  const { namespace, service, instances } = view;
+  return (
+    wantsService(filter, view) &&
+    (filter.health === undefined || filter.health.some((health) => instances[health] > 0)) &&
+    (filter.q === undefined || contains(filter.q, `${namespace}/${service}`))
+  );
 }
 
 export function contains(part: string, ...texts: readonly (string | undefined)[]): boolean {

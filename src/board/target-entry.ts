@@ -35,6 +35,8 @@ export class TargetEntry {
   /** `Clock.now()` since when the health holds. */
   since: number;
   numbers: Numbers | null = null;
+  /** What the shadow rule says. */
+  shadow: Verdict | null = null;
   last: Look | null = null;
   /** The last look that was no skip. */
   counted: Look | null = null;
@@ -51,7 +53,8 @@ export class TargetEntry {
     tally.targets++;
   }
 
-  observe(observation: Observation, verdict: Verdict): void {
+  observe(observation: Observation, verdict: Verdict, shadow?: Verdict): void {
+    this.shadow = shadow ?? null;
     const look = toLook(observation);
     if (this.last === null) this.tally.looked++;
     this.last = look;

@@ -9,7 +9,10 @@ import type { InstanceEntry } from './instance-entry.ts';
 import type { ServiceEntry } from './service-entry.ts';
 import type { Look, TargetEntry } from './target-entry.ts';
 
-export function instanceView(entry: InstanceEntry): InstanceView {
+/** Name of the shadow rule of a check. */
+export type ShadowOf = (check: string) => string | undefined;
+
+export function instanceView(entry: InstanceEntry, shadowOf: ShadowOf): InstanceView {
   const { id, registry, namespace, service, host, port, metadata } = entry.instance;
   const { health, flags, reason } = entry;
   return {
@@ -24,13 +27,13 @@ export function instanceView(entry: InstanceEntry): InstanceView {
     flags,
     since: isoTime(entry.since),
     reason,
-    checks: [...entry.targets.values()].map(checkView),
+    checks: [...entry.targets.values()].map((target) => checkView(target, shadowOf)),
     write: writeView(entry),
   };
 }
 
-function checkView(target: TargetEntry): CheckView {
-  const { health, reason, numbers, last } = target;
+function checkView(target: TargetEntry, shadowOf: ShadowOf): CheckView {
+  const { health, reason, numbers, last, shadow } = target;
   const sorted = target.latencies.toSorted((a, b) => a - b);
   return {
     name: target.check,
@@ -45,6 +48,9 @@ function checkView(target: TargetEntry): CheckView {
     windowStart: isoTimeOrNull(numbers?.windowStart ?? null),
     latency: { p50: quantile(sorted, 0.5), p95: quantile(sorted, 0.95) },
     last: last === null ? null : lookView(last),
+    ...(shadow === null
+      ? {}
+      : { shadow: { rule: shadowOf(target.check) ?? '', health: shadow.health, reason: shadow.reason } }),
   };
 }
 
@@ -80,6 +86,10 @@ export function serviceView(entry: ServiceEntry<InstanceEntry>): ServiceView {
       rate: total === 0 ? null : passed / total,
     })),
   };
+}
+
+export function disagrees({ targets }: InstanceEntry): boolean {
+  return [...targets.values()].some(({ shadow, health }) => shadow !== null && shadow.health !== health);
 }
 
 export function instanceSample({ instance, health, targets }: InstanceEntry): InstanceSample {

@@ -21,7 +21,13 @@ export type Report =
       readonly writeMode: WriteMode;
     }
   | { readonly kind: 'departed'; readonly instance: InstanceId }
-  | { readonly kind: 'observed'; readonly observation: Observation; readonly verdict: Verdict }
+  | {
+      readonly kind: 'observed';
+      readonly observation: Observation;
+      readonly verdict: Verdict;
+      /** What the check's shadow rule says of the same looks; it is never written. */
+      readonly shadow?: { readonly verdict: Verdict };
+    }
   | { readonly kind: 'target-transition'; readonly instance: InstanceId; readonly transition: Transition }
   /** The instance's aggregated health or flags changed. `from` is the health before. */
   | {

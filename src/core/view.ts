@@ -30,6 +30,8 @@ export interface CheckView {
   /** Milliseconds over the recent passes. */
   readonly latency: { readonly p50: number | null; readonly p95: number | null };
   readonly last: LastLookView | null;
+  /** What the check's second rule says, which is never written; null where there is none. */
+  readonly shadow?: { readonly rule: string; readonly health: Health; readonly reason: Reason } | null;
 }
 
 export interface WriteView {

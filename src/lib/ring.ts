@@ -23,4 +23,14 @@ export class Ring<T> {
   toArray(): readonly T[] {
     return [...this.#items.slice(this.#next), ...this.#items.slice(0, this.#next)];
   }
+
+  /** The newest that it holds for; costs what is younger than it. */
+  findLast(holds: (item: T) => boolean): T | undefined {
+    const count = this.#items.length;
+    for (let back = 1; back <= count; back++) {
+      const item = this.#items[(this.#next - back + count) % count];
+      if (item !== undefined && holds(item)) return item;
+    }
+    return undefined;
+  }
 }

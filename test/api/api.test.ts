@@ -85,7 +85,7 @@ describe('lists', () => {
     [`/v1/instances?q=${'x'.repeat(201)}`, 'q has more than 200 characters.'],
     [
       '/v1/instances?sevice=web&limit=x',
-      'limit must be a whole number from 1 to 1000; "sevice" is not one of registry, namespace, service, health, q, limit, cursor.',
+      'limit must be a whole number from 1 to 1000; "sevice" is not one of registry, namespace, service, health, q, disagree, limit, cursor.',
     ],
     ['/v1/summary?verbose', '"verbose" is not a parameter here.'],
     ['/v1/instances?__proto__=1', expect.stringContaining('"__proto__" is not one of')],
@@ -128,7 +128,7 @@ describe('of sonde itself', () => {
     expect(bench.ask('/readyz').problem).toBe('503 unavailable: Waiting for local, etcd.');
     const { headers, body } = bench.ask('/metrics');
     expect(headers['content-type']).toBe('text/plain; version=0.0.4');
-    expect(await Array.fromAsync(body)).toEqual(['sonde_targets 0\n']);
+    expect(await Array.fromAsync(body as AsyncIterable<string>)).toEqual(['sonde_targets 0\n']);
     expect(bench.ask('/metrics/instances').body).toEqual(['probe_success 1\n']);
   });
 });
@@ -166,7 +166,7 @@ describe('paths and methods', () => {
 
 describe('docs/api.md', () => {
   const text = readFileSync(join(import.meta.dirname, '../../docs/api.md'), 'utf8');
-  const rows = [...text.matchAll(/^\| (GET|POST) \| `([^`]+)` \| (yes|no) \|/gm)];
+  const rows = [...text.matchAll(/^\| (GET|POST|DELETE) \| `([^`]+)` \| (yes|no) \|/gm)];
 
   it('has a table of paths', () => {
     expect(rows.length).toBeGreaterThan(10);

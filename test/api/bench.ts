@@ -3,19 +3,22 @@
 import { type Api, createApi } from '../../src/api/api.ts';
 import type { ApiRequest, ApiResponse } from '../../src/api/message.ts';
 import { type Board, createBoard } from '../../src/board/board.ts';
+import { explainView } from '../../src/board/explain-view.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { QuietLog } from '../support/quiet-log.ts';
+import { FakeControl } from './fake-control.ts';
 
 export const TOKEN = 'a-token-of-some-length';
 
 export class ApiBench {
   readonly log = new QuietLog();
-  readonly probed: string[] = [];
+  readonly clock = new ManualClock();
+  readonly control = new FakeControl(() => this.board);
   waitingFor: readonly string[] = [];
   /** What `/metrics/instances` is made of. */
   pieces: Iterable<string> = ['probe_success 1\n'];
   readonly board: Board = createBoard({
-    clock: new ManualClock(),
+    clock: this.clock,
     version: '1.2.3',
     registries: [{ name: 'local', kind: 'file', writeMode: 'apply' }],
     kindOf: () => 'tcp',
@@ -29,17 +32,36 @@ export class ApiBench {
     metricsContentType: 'text/plain; version=0.0.4',
     token: TOKEN,
     hosts: ['sonde.example'],
-    probeNow: (id) => {
-      if (id === 'broken') throw new Error('secret stack');
-      this.probed.push(id);
-      return this.board.instance(id) !== undefined;
+    clock: this.clock,
+    control: this.control,
+    explain: (id) => {
+      const instance = this.board.instance(id);
+      return instance === undefined
+        ? undefined
+        : explainView({ instance, failures: new Map(), checks: new Map(), interventions: [], now: 0 });
     },
-    overwrite: (id) => this.board.instance(id) !== undefined,
-    releaseGuard: (registry) => registry === 'local',
+    configuration: () => ({
+      source: 'sonde.yaml',
+      revision: 'abc',
+      appliedAt: '2026-01-01T00:00:00.000Z',
+      rejected: null,
+      checks: [{ name: 'tcp', fingerprint: '1' }],
+      registries: [],
+    }),
   });
 
+  get probed(): readonly string[] {
+    return this.control.probed;
+  }
+
   ask(target: string, request: Partial<ApiRequest> = {}): Answer {
-    return new Answer(this.api({ door: 'main', method: 'GET', target, headers: {}, ...request }));
+    const answered = this.api({ door: 'main', method: 'GET', target, headers: {}, ...request });
+    if (answered instanceof Promise) throw new Error('takes its time: askLater');
+    return new Answer(answered);
+  }
+
+  async askLater(target: string, request: Partial<ApiRequest> = {}): Promise<Answer> {
+    return new Answer(await this.api({ door: 'main', method: 'GET', target, headers: {}, ...request }));
   }
 
   post(target: string, headers: ApiRequest['headers'], door: ApiRequest['door'] = 'main'): Answer {

@@ -1,0 +1,152 @@
+/** Puts into words why an instance has its health and what of it is written. Pure. */
+
+import type { CheckExplainView, ExplainView } from '../core/explain-view.ts';
+import type { Explanation } from '../core/explanation.ts';
+import type { Intervention } from '../core/intervention.ts';
+import type { CheckView, InstanceView, LastLookView, WriteView } from '../core/view.ts';
+import { formatAge } from '../lib/age.ts';
+import { formatHostPort } from '../lib/host-port.ts';
+import { parseIsoTime } from '../lib/iso-time.ts';
+
+export interface ExplainInput {
+  readonly instance: InstanceView;
+  /** By check, oldest first. */
+  readonly failures: ReadonlyMap<string, readonly LastLookView[]>;
+  /** By check. */
+  readonly checks: ReadonlyMap<string, CheckOrigin>;
+  /** Those in force for this instance. */
+  readonly interventions: readonly Intervention[];
+  /** `Clock.wall()`. */
+  readonly now: number;
+}
+
+/** What of a check its view does not tell. */
+export interface CheckOrigin {
+  /** `file:line:col`. */
+  readonly position: string | null;
+  readonly rule: CheckExplainView['rule'];
+  /** In the words of the rule; undefined where it has none. */
+  readonly explanation: Explanation | undefined;
+}
+
+export function explainView(input: ExplainInput): ExplainView {
+  const { instance, failures, checks, interventions, now } = input;
+  const explained = instance.checks.map((check) =>
+    explainCheck(check, checks.get(check.name), failures.get(check.name) ?? [], now),
+  );
+  return {
+    instance,
+    sentence: sentenceOf(input),
+    checks: explained,
+    write: writeSentence(instance, interventions),
+    interventions,
+  };
+}
+
+function sentenceOf({ instance, checks, now }: ExplainInput): string {
+  const { service, host, port, health, reason, since, flags } = instance;
+  // The one that decided is of the same health and reason.
+  const decided =
+    instance.checks.find((check) => check.health === health && check.reason === reason) ??
+    instance.checks.find((check) => check.health === health);
+  const because = decided === undefined ? 'no check applies to it' : why(decided, checks.get(decided.name));
+  const stale = flags.includes('stale') ? '; stale: nothing fresh is known of it' : '';
+  const who = `${service} ${formatHostPort(host, port)}`;
+  return `${who} is ${health} since ${timeOf(since)} (${ageOf(since, now)}): ${reason}, ${because}${stale}.`;
+}
+
+function explainCheck(
+  check: CheckView,
+  origin: CheckOrigin | undefined,
+  failures: readonly LastLookView[],
+  now: number,
+): CheckExplainView {
+  const { name, kind, health, reason, since } = check;
+  const { passed, total, rate, reach } = check;
+  return {
+    name,
+    kind,
+    health,
+    reason,
+    since,
+    sentence: `${capital(health)} since ${timeOf(since)} (${ageOf(since, now)}): ${reason}, ${why(check, origin)}.`,
+    position: origin?.position ?? null,
+    rule: origin?.rule ?? { name: '', kind: '', position: null },
+    counters: origin?.explanation?.counters ?? { passed, total, rate, reach },
+    changes: origin?.explanation?.changes ?? [],
+    failures: failures.toReversed(),
+  };
+}
+
+/** The clause of the rule, or the numbers of its verdict; with what the last look found where that failed or is ours. */
+function why(check: CheckView, origin: CheckOrigin | undefined): string {
+  const { passed, total, rate, last } = check;
+  if (last === null && total === 0) return 'nobody has looked yet';
+  const numbers =
+    rate === null
+      ? 'no look counted yet'
+      : `${passed} of the last ${total} looks passed (${Math.round(rate * 100)} %)`;
+  const ours = last?.outcome === 'skip' ? `; the last look was none: ${ourFault(last)}` : '';
+  return `${origin?.explanation?.because ?? numbers}${ours}`;
+}
+
+function ourFault({ cause, detail }: LastLookView): string {
+  const name = cause ?? 'unknown';
+  return detail === null ? name : `${name} (${detail})`;
+}
+
+function writeSentence(instance: InstanceView, interventions: readonly Intervention[]): string {
+  const { write, registry, since } = instance;
+  const laid = interventions[0];
+  if (write.mode === 'observe') return `Not written: registry ${registry} is only observed.`;
+  if (laid?.kind === 'pause') return `Not written: paused by ${laid.by} ${untilOf(laid)}: ${laid.reason}.`;
+  if (laid?.kind === 'release')
+    return `Taken back and not written: released by ${laid.by} ${untilOf(laid)}: ${laid.reason}.`;
+  if (write.receipt === 'contested')
+    return `Contested: somebody else's value or mark stands in registry ${registry}; sonde writes ${orNothing(write.desired)} only when told to.`;
+  if (write.held !== null)
+    return `Not written: held by ${laid?.kind === 'hold' ? `${laid.by} ${untilOf(laid)}` : `the guard (${write.held})`}; ${lastWritten(write)} stays.`;
+  if (write.mode === 'dry-run')
+    return write.desired === null
+      ? 'Dry-run: would write nothing.'
+      : `Dry-run: would write ${write.desired} to registry ${registry}.`;
+  if (write.desired === null) return 'Nothing is to be written.';
+  if (write.receipt === 'refused')
+    return `Not written: registry ${registry} refused ${write.desired} at ${timeOf(write.at)}.`;
+  if (write.receipt === 'gone')
+    return `Not written: registry ${registry} does not know the instance any more.`;
+  if (write.written !== write.desired)
+    return `Not written yet: ${write.desired} waits for registry ${registry}.`;
+  return `Written as ${write.desired} to registry ${registry}${laterOf(write.at, since)}.`;
+}
+
+function lastWritten({ written }: WriteView): string {
+  return written === null ? 'what the registry says' : `${written}, written before,`;
+}
+
+function orNothing(desired: string | null): string {
+  return desired ?? 'anything';
+}
+
+function untilOf({ until }: Intervention): string {
+  return until === null ? 'until it is lifted' : `until ${timeOf(until)}`;
+}
+
+/** How long after the health began; nothing where it was written before, which it may be over a restart. */
+function laterOf(at: string | null, since: string): string {
+  const later = at === null ? -1 : (parseIsoTime(at) ?? 0) - (parseIsoTime(since) ?? 0);
+  return later < 0 ? '' : ` ${formatAge(later)} later`;
+}
+
+/** Time of day in UTC. */
+function timeOf(at: string | null): string {
+  return at === null ? 'an unknown time' : at.slice(11, 19);
+}
+
+function ageOf(since: string, now: number): string {
+  return formatAge(Math.max(0, now - (parseIsoTime(since) ?? now)));
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
