@@ -22,6 +22,7 @@ export class ApiBench {
     version: '1.2.3',
     registries: [{ name: 'local', kind: 'file', writeMode: 'apply' }],
     kindOf: () => 'tcp',
+    shadowOf: () => 'likeHaproxy',
   });
   readonly api: Api = createApi({
     board: this.board,
