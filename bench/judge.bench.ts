@@ -16,7 +16,8 @@ interface Case {
 
 const CASES: readonly Case[] = [
   { name: 'consecutive', plugin: consecutiveRule, options: {}, every: 1_000 },
-  { name: 'success-rate, 20', plugin: successRateRule, options: {}, every: 1_000 },
+  { name: 'success-rate, adaptive', plugin: successRateRule, options: { window: 'adaptive' }, every: 1_000 },
+  { name: 'success-rate, 20', plugin: successRateRule, options: { window: { count: 20 } }, every: 1_000 },
   { name: 'success-rate, 100', plugin: successRateRule, options: { window: { count: 100 } }, every: 1_000 },
   {
     name: 'success-rate, 60s of 1s',

@@ -13,6 +13,10 @@ export interface Peers {
   readonly total: number;
   /** How many of them passed at their last counted look. */
   readonly serving: number;
+  /** How many of them became sub-healthy within the last 60 s. */
+  readonly turned?: number;
+  /** Of their latest passes, where at least 5 passed within 60 s: milliseconds, and the spread (MAD) of the logarithms. */
+  readonly latency?: { readonly median: number; readonly spread: number };
 }
 
 export interface Env {
@@ -21,6 +25,10 @@ export interface Env {
   /** Share of looks that fail although nothing is wrong, 0 to 1. */
   readonly backgroundLoss: number;
   readonly peers: Peers;
+  /** False: this vantage doubts itself; its failures weigh nothing, its passes count. Absent: true. */
+  readonly credible?: boolean;
+  /** The vantages that must all have missed a target before it is dead; absent: whoever looked. */
+  readonly votes?: readonly string[];
 }
 
 /** The numbers behind a verdict; rates are 0 to 1, null while nothing counted. */

@@ -1,46 +1,56 @@
 /** Keeps the rule's state of each target and judges every observation of it, wherever it was made, in order of arrival. */
 
 import type { Observation } from '../core/observation.ts';
-import type { Peers, Rule, Step } from '../core/rule.ts';
+import type { Env, Rule, Step, Verdict } from '../core/rule.ts';
 import type { Target, TargetId } from '../core/target.ts';
+import { BackgroundLoss } from './background-loss.ts';
+import { Group } from './peers.ts';
 import { decodeStep } from './plugin-answers.ts';
-
-/** The targets of the same check and service, counted. */
-interface Group {
-  judged: number;
-  serving: number;
-}
 
 interface Case {
   readonly rule: Rule;
   readonly group: Group;
   state: unknown;
-  /** Passed at its last counted look; undefined before the first. */
-  serving: boolean | undefined;
+  readonly shadow: { readonly rule: Rule; state: unknown } | undefined;
+  /** Looks in a row that missed it and have not healed yet. */
+  missed: number;
+}
+
+/** What the prober thinks of itself and of who must have looked. */
+export type Standing = Pick<Env, 'credible' | 'votes'>;
+
+export interface Heard {
+  readonly before: Verdict['health'];
+  readonly step: Step<unknown>;
+  /** What the shadow rule makes of the same observations; absent where there is none. */
+  readonly shadow?: Verdict;
 }
 
 export class Judge {
   readonly #cases = new Map<TargetId, Case>();
   readonly #groups = new Map<string, Group>();
   readonly #members = new Map<string, number>();
+  /** By vantage: each has its own network. */
+  readonly #loss = new Map<string, BackgroundLoss>();
 
-  /** Takes a target on; one that is known keeps its state. Throws what the rule throws, and then knows nothing of it. */
-  open(target: Target, rule: Rule, now: number): void {
+  /** Takes a target on; one that is known keeps its state. Throws what the rules throw, and then knows nothing of it. */
+  open(target: Target, rule: Rule, now: number, shadow?: Rule): void {
     if (this.#cases.has(target.id)) return;
     const { seed } = target;
     const saved = seed.saved === undefined ? undefined : rule.restore?.(seed.saved, now);
     const state = saved ?? rule.initial(seed);
+    const beside = shadow === undefined ? undefined : { rule: shadow, state: shadow.initial(seed) };
     const key = groupKey(target);
-    const group = this.#groups.get(key) ?? { judged: 0, serving: 0 };
+    const group = this.#groups.get(key) ?? new Group();
     this.#groups.set(key, group);
     this.#members.set(key, (this.#members.get(key) ?? 0) + 1);
-    this.#cases.set(target.id, { rule, group, state, serving: undefined });
+    this.#cases.set(target.id, { rule, group, state, shadow: beside, missed: 0 });
   }
 
   close(target: Target): void {
     const found = this.#cases.get(target.id);
     if (found === undefined) return;
-    this.#count(found, undefined);
+    found.group.left(target.id);
     this.#cases.delete(target.id);
     const key = groupKey(target);
     const left = (this.#members.get(key) ?? 1) - 1;
@@ -50,41 +60,60 @@ export class Judge {
     this.#groups.delete(key);
   }
 
-  /**
-   * The health before and the step after the observation; undefined for an unknown target. Throws what the rule
-   * throws, and where it answers with no step.
-   */
-  hear(
-    observation: Observation,
-    now: number,
-  ): { readonly before: Step<unknown>['verdict']['health']; readonly step: Step<unknown> } | undefined {
-    const found = this.#cases.get(observation.target);
-    if (found === undefined) return undefined;
-    const before = found.rule.verdict(found.state).health;
-    const env = { now, backgroundLoss: 0, peers: peersOf(found) };
-    const step = decodeStep(found.rule.step(found.state, observation, env));
-    if (step === undefined) throw new TypeError('answered with no step');
-    found.state = step.state;
-    const { kind } = observation.outcome;
-    if (kind !== 'skip') this.#count(found, kind === 'pass');
-    return { before, step };
+  /** The state of the target's rule, for explanations; undefined for an unknown target. */
+  stateOf(id: TargetId): unknown {
+    return this.#cases.get(id)?.state;
   }
 
-  #count(one: Case, serving: boolean | undefined): void {
-    if (one.serving !== undefined) one.group.judged--;
-    if (one.serving === true) one.group.serving--;
-    one.serving = serving;
-    if (serving !== undefined) one.group.judged++;
-    if (serving === true) one.group.serving++;
+  /**
+   * The health before and the step after the observation; undefined for an unknown target. Throws what the rules
+   * throw, and where one answers with no step.
+   */
+  hear(observation: Observation, now: number, standing: Standing = {}): Heard | undefined {
+    const { target, vantage } = observation;
+    const found = this.#cases.get(target);
+    if (found === undefined) return undefined;
+    const before = found.rule.verdict(found.state).health;
+    const loss = this.#lossAt(vantage);
+    const peers = found.group.peersOf(target, now);
+    const env: Env = { now, backgroundLoss: loss.at(now), peers, ...standing };
+    const step = stepOf(found.rule, found.state, observation, env);
+    found.state = step.state;
+    const { health } = step.verdict;
+    this.#learn(found, observation, health === 'dead' || before === 'dead', loss, now);
+    if (health === 'sub-healthy' && before !== health && before !== 'dead') found.group.turned(target, now);
+    const { shadow } = found;
+    if (shadow === undefined) return { before, step };
+    const other = stepOf(shadow.rule, shadow.state, observation, env);
+    shadow.state = other.state;
+    return { before, step, shadow: other.verdict };
+  }
+
+  /** What was seen teaches the peers, and the loss once it came to a good end. */
+  #learn(one: Case, seen: Observation, dead: boolean, loss: BackgroundLoss, now: number): void {
+    const { outcome, target, duration } = seen;
+    if (outcome.kind === 'skip') return;
+    one.group.heard(target, outcome.kind === 'pass', duration, now);
+    if (outcome.kind === 'fail' && !outcome.reached) {
+      one.missed++;
+      return;
+    }
+    // What was dead for a while was no lost look.
+    if (!dead) loss.heard(one.missed, one.missed + 1, now);
+    one.missed = 0;
+  }
+
+  #lossAt(vantage: string): BackgroundLoss {
+    const known = this.#loss.get(vantage) ?? new BackgroundLoss();
+    this.#loss.set(vantage, known);
+    return known;
   }
 }
 
-/** The others of its group. */
-function peersOf({ group, serving }: Case): Peers {
-  return {
-    total: group.judged - (serving === undefined ? 0 : 1),
-    serving: group.serving - (serving === true ? 1 : 0),
-  };
+function stepOf(rule: Rule, state: unknown, observation: Observation, env: Env): Step<unknown> {
+  const step = decodeStep(rule.step(state, observation, env));
+  if (step === undefined) throw new TypeError('answered with no step');
+  return step;
 }
 
 function groupKey({ check, instance }: Target): string {

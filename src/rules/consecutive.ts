@@ -4,8 +4,9 @@
  */
 
 import { z } from 'zod';
-import type { FailureCause, Reason } from '../core/cause.ts';
-import type { Health } from '../core/health.ts';
+import { FAILURE_CAUSES, type FailureCause, HEALTH_REASONS, type Reason } from '../core/cause.ts';
+import type { Explanation, Narration } from '../core/explanation.ts';
+import { HEALTHS, type Health } from '../core/health.ts';
 import type { Cadence, Env, Rule, RulePlugin, Step, Verdict } from '../core/rule.ts';
 import type { Seed } from '../core/seed.ts';
 import { type Evidence, evidenceOf, NOT_REACHED, PASSED, SLOW } from './evidence.ts';
@@ -91,6 +92,47 @@ class Consecutive implements Rule<ConsecutiveState> {
     };
   }
 
+  explain(state: ConsecutiveState, { time }: Narration): Explanation {
+    const { health, passed, notPassed, failed, notReached, rowStart } = state;
+    const { rise, fall } = this.#options;
+    const row = passed > 0 ? `${looks(passed)} passed` : `${looks(notPassed)} did not pass`;
+    const up = {
+      to: 'healthy',
+      when: `${looks(Math.max(1, rise - passed))} more in a row that pass`,
+    } as const;
+    const down = {
+      to: 'dead',
+      when: `${looks(Math.max(1, fall - notReached))} more in a row that do not reach it`,
+    } as const;
+    const ill = {
+      to: 'sub-healthy',
+      when: `${looks(Math.max(1, fall - (health === 'dead' ? failed : notPassed)))} more in a row that ${health === 'dead' ? 'reach it and fail' : 'do not pass'}`,
+    } as const;
+    const changes = {
+      unknown: [up, ill, down],
+      healthy: [ill, down],
+      'sub-healthy': [up, down],
+      dead: [up, ill],
+    };
+    return {
+      because: rowStart === null ? 'nothing was seen of it yet' : `the last ${row}, since ${time(rowStart)}`,
+      counters: { passedInRow: passed, notPassedInRow: notPassed, notReachedInRow: notReached, rise, fall },
+      changes: changes[health],
+    };
+  }
+
+  /** The health is believed; what stood in a row before the gap is not. */
+  restore(saved: unknown): ConsecutiveState | undefined {
+    if (typeof saved !== 'object' || saved === null) return undefined;
+    const one = saved as Partial<Record<keyof ConsecutiveState, unknown>>;
+    const { version, notPassed, graceUntil } = one;
+    const health = HEALTHS.find((known) => known === one.health);
+    const reason = REASONS.find((known) => known === one.reason);
+    if (version !== 1 || health === undefined || reason === undefined) return undefined;
+    if (typeof notPassed !== 'number' || typeof graceUntil !== 'number') return undefined;
+    return this.initial({ health, reason, graceUntil });
+  }
+
   #judge(
     state: ConsecutiveState,
     cause: FailureCause | undefined,
@@ -111,6 +153,12 @@ class Consecutive implements Rule<ConsecutiveState> {
       return { health: 'sub-healthy', reason: state.last === SLOW ? 'slow' : 'low-success-rate' };
     return stay;
   }
+}
+
+const REASONS: readonly Reason[] = [...FAILURE_CAUSES, ...HEALTH_REASONS];
+
+function looks(count: number): string {
+  return `${count} look${count === 1 ? '' : 's'}`;
 }
 
 /** Long rows are not told apart, and the state stays small. */

@@ -47,7 +47,8 @@ function leaves(samples: readonly number[], index: number, size: WindowSize, now
   return Math.floor(now) - timeOf(samples[index] as number) > size.time;
 }
 
-function timeOf(sample: number): number {
+/** `Clock.now()` of a sample, whole milliseconds. */
+export function timeOf(sample: number): number {
   return Math.floor(sample / 4);
 }
 

@@ -51,7 +51,7 @@ describe('the peers that a rule is told of', () => {
               .filter(([other]) => other !== one && other.instance.service === one.instance.service)
               .map(([, passed]) => passed)
               .filter((passed) => passed !== undefined);
-            expect(told).toEqual({ total: peers.length, serving: peers.filter(Boolean).length });
+            expect(told).toMatchObject({ total: peers.length, serving: peers.filter(Boolean).length });
             if (act !== 'o') model.set(one, act === '+');
           } else {
             expect(judge.hear(of(one, act), 0)).toBeUndefined();
@@ -59,5 +59,43 @@ describe('the peers that a rule is told of', () => {
         }
       }),
     );
+  });
+});
+
+describe('what else the judge knows', () => {
+  function seen(judge: Judge, text: string, one: Target = TARGETS[0] as Target) {
+    return [...text].map((mark, index) => judge.hear(of(one, mark), index * 1_000));
+  }
+
+  it('judges a shadow on the same observations, without a say in the health', () => {
+    const judge = new Judge();
+    const one = TARGETS[0] as Target;
+    judge.open(one, ruleOf(consecutiveRule, { fall: 5 }), 0, ruleOf(consecutiveRule, { fall: 2 }));
+    const last = seen(judge, '++xx').at(-1);
+    expect(last?.step.verdict.health).toBe('healthy');
+    expect(last?.shadow?.health).toBe('dead');
+    judge.open(TARGETS[1] as Target, ruleOf(consecutiveRule), 0);
+    expect(seen(judge, '+', TARGETS[1])[0]).not.toHaveProperty('shadow');
+  });
+
+  it('takes for background loss what healed, and no outage', () => {
+    let loss = 0;
+    const plain = ruleOf(consecutiveRule);
+    const rule: Rule = {
+      initial: plain.initial.bind(plain),
+      verdict: plain.verdict.bind(plain),
+      step: (state, observation_, env) => {
+        loss = env.backgroundLoss;
+        return plain.step(state, observation_, env);
+      },
+    };
+    const outage = new Judge();
+    outage.open(TARGETS[0] as Target, rule, 0);
+    seen(outage, `+${'x'.repeat(100)}+++`);
+    expect(loss).toBeLessThan(0.011);
+    const lossy = new Judge();
+    lossy.open(TARGETS[0] as Target, rule, 0);
+    seen(lossy, '+x'.repeat(100));
+    expect(loss).toBeGreaterThan(0.05);
   });
 });

@@ -7,6 +7,8 @@ import { steps, timeline, UNKNOWN } from '../support/timeline.ts';
 describeRule(successRateRule);
 describeRule(successRateRule, { window: { time: '60s' }, minSamples: 10, deadBelow: 0 });
 describeRule(successRateRule, { window: { count: 10 }, slowOver: '1s', confirm: 2 });
+describeRule(successRateRule, { window: 'adaptive' });
+describeRule(successRateRule, { window: 'adaptive', subHealthyBelow: '95%', slowOver: '1s' });
 
 const TEN = { window: { count: 10 } };
 
@@ -111,9 +113,9 @@ describe('success-rate', () => {
     expect(result).toMatchObject({ value: { healthyAbove } });
   });
 
-  it('says that the adaptive window is not there yet', () => {
-    const result = successRateRule.options['~standard'].validate({ window: 'adaptive' });
-    expect(result).toMatchObject({ issues: [{ message: expect.stringContaining('not there yet') }] });
+  it('refuses what is no window in words', () => {
+    const result = successRateRule.options['~standard'].validate({ window: 'adaptiv' });
+    expect(result).toMatchObject({ issues: [{ message: expect.stringContaining('adaptive') }] });
   });
 
   it('refuses contradictions with the place', () => {
@@ -125,7 +127,13 @@ describe('success-rate', () => {
     expect(issues({ healthyAbove: '80%' })).toEqual(['healthyAbove']);
     expect(issues({ deadBelow: '90%' })).toEqual(['deadBelow']);
     expect(issues({ window: { count: 4 } })).toEqual(['minSamples']);
-    expect(issues({ window: 'adaptive' })).toEqual(['window']);
+    expect(issues({ window: 'adaptive' })).toBeUndefined();
+    expect(issues({ window: 'adaptive', minSamples: 5, fall: 3, confirm: 1 })).toEqual([
+      'minSamples',
+      'fall',
+      'confirm',
+    ]);
+    expect(issues({ falseDeathsPerYear: 1 })).toEqual(['falseDeathsPerYear']);
     expect(issues({ deadBelow: 0, subHealthyBelow: 0 })).toBeUndefined();
     expect(issues({ window: { count: 4, time: '5s' } })).toEqual(['window']);
     expect(issues({})).toBeUndefined();
