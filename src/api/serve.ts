@@ -8,6 +8,7 @@ import {
   STATUS_CODES,
 } from 'node:http';
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -99,6 +100,13 @@ export async function serve(options: ServeOptions, deps: ServeDeps): Promise<Ser
     }
   }
   const server = secure ?? createServer(settings);
+  const raw = new Set<Socket>();
+  // Neither Node's error handling nor closeAllConnections reaches a connection whose handshake is not done.
+  secure?.on('tlsClientError', (_error, socket) => socket.destroy());
+  secure?.on('connection', (socket: Socket) => {
+    raw.add(socket);
+    socket.once('close', () => raw.delete(socket));
+  });
   const closing = new AbortController();
   server.maxConnections = limits.maxConnections;
   server.setTimeout(limits.idleTimeout);
@@ -119,7 +127,7 @@ export async function serve(options: ServeOptions, deps: ServeDeps): Promise<Ser
     return { kind: 'failed', reason: `${formatAddress(options.address)}: ${failure}` };
   deps.scope.defer(() => {
     closing.abort(new Error('the listener closes'));
-    return close(server, deps.clock);
+    return close(server, raw, deps.clock);
   });
   const address = addressOf(server, options.address);
   deps.log.info('Listening', { door: options.door, address: formatAddress(address) });
@@ -221,9 +229,12 @@ function toText({ status, headers, body }: TextResponse): string {
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`;
 }
 
-async function close(server: Server, clock: Clock): Promise<void> {
+async function close(server: Server, raw: ReadonlySet<Socket>, clock: Clock): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
-  using _last = clock.after(LAST_ANSWERS, () => server.closeAllConnections());
+  using _last = clock.after(LAST_ANSWERS, () => {
+    server.closeAllConnections();
+    for (const socket of raw) socket.destroy();
+  });
   await promise;
 }
