@@ -2,15 +2,20 @@
 
 import { builtins } from '../app/builtins.ts';
 import { countProblems, formatProblems } from '../config/format.ts';
-import { type LoadResult, loadConfig } from '../config/load.ts';
+import { type LoadDeps, type LoadResult, loadConfig } from '../config/load.ts';
 import { wantsColour } from './colour.ts';
 import type { Io } from './io.ts';
 
 type Loaded = Extract<LoadResult, { readonly ok: true }>;
 
 /** Undefined when it is invalid; that was told, and the process ends with 1. */
-export async function loadOrTell(file: string, io: Io, env: Io['env'] = io.env): Promise<Loaded | undefined> {
-  const result = await loadConfig(file, { catalogue: builtins, env });
+export async function loadOrTell(
+  file: string,
+  io: Io,
+  env: Io['env'] = io.env,
+  more: Pick<LoadDeps, 'tree'> = {},
+): Promise<Loaded | undefined> {
+  const result = await loadConfig(file, { catalogue: builtins, env, ...more });
   const problems = result.ok ? result.warnings : result.problems;
   const { columns } = io.err;
   io.err.write(

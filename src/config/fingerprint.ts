@@ -13,7 +13,8 @@ export function fingerprintOf(value: unknown): string {
 function canonical(value: unknown): string {
   if (typeof value === 'function') return `function ${String(value)}`;
   if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'undefined';
+  if (value === undefined || typeof value === 'symbol') return String(value);
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (value instanceof Uint8Array) return `bytes ${Buffer.from(value).toString('hex')}`;
   if (value instanceof Map) return `map ${canonical([...value])}`;
   if (value instanceof Set) return `set ${canonical([...value])}`;

@@ -6,7 +6,7 @@ import type { OptionsSchema } from '../core/plugin.ts';
 import { checkFields, fileSchema, kindFields, registryFields } from './schema.ts';
 
 /** A schema or a part of one. */
-type Json = { [key: string]: unknown };
+export type Json = { [key: string]: unknown };
 
 /** What an editor must let pass where something else than a text stands: the value comes later. */
 const REFERENCE = '\\$\\{';

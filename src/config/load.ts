@@ -18,6 +18,7 @@ import { ConfigError, type Problem, type ShownTexts } from './problem.ts';
 import { revisionOf } from './revision.ts';
 import { fileSchema } from './schema.ts';
 import { tellContradictions } from './semantics.ts';
+import type { Source } from './source.ts';
 import {
   childOf,
   itemsOf,
@@ -35,6 +36,8 @@ export interface LoadDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absolute path to content; default the file system. */
   readonly readFile?: (path: string) => Promise<string>;
+  /** Hears the tree of a configuration that holds, with the kinds of its plugins. */
+  readonly tree?: (root: MapNode, source: Source, catalogue: Catalogue) => void;
 }
 
 export type LoadResult =
@@ -138,6 +141,7 @@ async function loadTexts(
     async (path) => seen.get(path) ?? (await textOf(path, deps)),
   );
   const config = { ...assembled, revision };
+  deps.tree?.(root, parsed.source, catalogue);
   return { ok: true, config, catalogue, warnings: findings.sorted(), texts: parsed.shown() };
 }
 

@@ -59,7 +59,7 @@ async function lines(shell: string, script: string): Promise<readonly string[]> 
 const CASES: readonly (readonly [string, readonly string[]])[] = [
   ['sonde rel', ['release', 'reload']],
   ['sonde get in', ['instances', 'interventions']],
-  ['sonde config ', ['schema']],
+  ['sonde config ', ['render', 'schema']],
   ['sonde get instances --hea', ['--headers', '--health'].slice(1)],
   ['sonde get instances -o j', ['json', 'jsonl']],
   ['sonde get instances --registry ', ['local', 'other']],

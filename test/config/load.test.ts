@@ -112,7 +112,7 @@ describe('a configuration', () => {
       connectTimeout: 500,
       startPeriod: 0,
       ruleName: 'standard',
-      rule: { kind: 'success-rate', options: { minSamples: 5, subHealthyBelow: 0.84 } },
+      rule: { kind: 'success-rate', options: { subHealthyBelow: 0.84 } },
     });
     expect(config.engine).toEqual({ concurrency: 512, perHost: 8, scripts: 4, extraLooks: 0.5 });
   });
