@@ -32,10 +32,13 @@ export type FromEngine =
   | { readonly kind: 'please-confirm'; readonly target: TargetId; readonly looks: number }
   | { readonly kind: 'numbers'; readonly numbers: EngineNumbers };
 
-/** How many looks may be in flight: overall, and at one host. */
 export interface EngineLimits {
+  /** Looks in flight at once. */
   readonly concurrency: number;
+  /** Of those at one host. */
   readonly perHost: number;
+  /** Looks beside the schedule, as a share of the scheduled ones in the long run. */
+  readonly extraLooks: number;
 }
 
 /** Counters since start, and gauges. Lateness is told as one value per started look. */
@@ -43,6 +46,10 @@ export interface EngineNumbers {
   readonly targets: number;
   readonly inFlight: number;
   readonly slotsSkipped: number;
+  /** Looks beside the schedule that rules asked for. */
+  readonly extraLooks: number;
+  /** Of those, how many wait for the budget now. */
+  readonly extraLooksWaiting: number;
   /** Milliseconds each look started after it was due, since the last numbers. */
   readonly lateness: readonly number[];
 }

@@ -8,8 +8,10 @@ import type { Observation, Occasion } from '../core/observation.ts';
 import type { Probe } from '../core/probe.ts';
 import type { Cadence, Rule } from '../core/rule.ts';
 import type { Target, TargetId } from '../core/target.ts';
+import type { BucketLimits } from '../lib/token-bucket.ts';
 import { createAgenda, intervalFor, nextSlot, phaseOf, slotsBetween } from './agenda.ts';
 import { examine } from './examine.ts';
+import { budgetOf, ExtraLooks } from './extra-looks.ts';
 import { Judge } from './judge.ts';
 import { Limits } from './limits.ts';
 
@@ -57,6 +59,11 @@ class InlineEngine implements Engine {
   readonly #agenda = createAgenda();
   readonly #judge = new Judge();
   readonly #limits: Limits;
+  readonly #extras = new ExtraLooks();
+  /** Share of the scheduled looks. */
+  #extraShare: number;
+  /** Scheduled looks a second. */
+  #baseRate = 0;
   /** By what was made, not by name: a check that is made anew gets another chance. */
   readonly #quarantined = new WeakSet<Check>();
   readonly #underWay = new Set<Promise<void>>();
@@ -73,6 +80,7 @@ class InlineEngine implements Engine {
   constructor(deps: EngineDeps) {
     this.#deps = deps;
     this.#limits = new Limits(deps.limits);
+    this.#extraShare = deps.limits.extraLooks;
   }
 
   tell(message: ToEngine): void {
@@ -87,6 +95,7 @@ class InlineEngine implements Engine {
         break;
       case 'limits':
         this.#limits.resize(message.limits);
+        this.#extraShare = message.limits.extraLooks;
         break;
       case 'confirm':
         this.#lookBeside(message.target, message.occasion);
@@ -122,6 +131,7 @@ class InlineEngine implements Engine {
     // The check was made anew: what its other self was about to see concerns nobody.
     this.#remove(target.id);
     this.#slots.set(target.id, { target, made, cadence: 'normal', scheduled: false, extra: 0 });
+    this.#baseRate += 1_000 / made.check.interval;
     try {
       this.#judge.open(target, made.rule, this.#deps.clock.now());
     } catch (error) {
@@ -134,7 +144,9 @@ class InlineEngine implements Engine {
     const slot = this.#slots.get(id);
     if (slot === undefined) return;
     this.#slots.delete(id);
+    this.#baseRate -= 1_000 / slot.made.check.interval;
     this.#agenda.delete(id);
+    this.#extras.forget(id);
     this.#judge.close(slot.target);
   }
 
@@ -146,13 +158,19 @@ class InlineEngine implements Engine {
     return due;
   }
 
+  get #budget(): BucketLimits {
+    return budgetOf(this.#extraShare, this.#baseRate, this.#slots.size);
+  }
+
   /** One timer for all. */
   #arm(): void {
-    const next = this.#agenda.peek();
-    if (!this.#running || next === undefined || next.at >= this.#armedAt) return;
+    const now = this.#deps.clock.now();
+    const scheduled = this.#agenda.peek()?.at ?? Number.POSITIVE_INFINITY;
+    const next = Math.min(scheduled, this.#extras.next(this.#budget, now));
+    if (!this.#running || next >= this.#armedAt) return;
     this.#timer?.[Symbol.dispose]();
-    this.#armedAt = next.at;
-    this.#timer = this.#deps.clock.after(next.at - this.#deps.clock.now(), () => this.#wake());
+    this.#armedAt = next;
+    this.#timer = this.#deps.clock.after(next - now, () => this.#wake());
   }
 
   #wake(): void {
@@ -161,6 +179,7 @@ class InlineEngine implements Engine {
     for (let next = this.#agenda.peek(); next !== undefined && next.at <= now; next = this.#agenda.peek()) {
       this.#due(next.item, next.at);
     }
+    for (const id of this.#extras.take(this.#budget, now)) this.#lookBeside(id, 'confirmation');
     this.#arm();
   }
 
@@ -170,9 +189,12 @@ class InlineEngine implements Engine {
       this.#agenda.delete(id);
       return;
     }
+    const now = this.#deps.clock.now();
     const interval = intervalFor(slot.made.check, slot.cadence);
     const next = this.#plan(id, interval, 0);
     this.#slotsSkipped += slotsBetween(due, next, interval);
+    // A faster grid than the check's own is made of extra looks, which have a budget.
+    if (interval < slot.made.check.interval && !this.#extras.spend(this.#budget, now)) return;
     // One scheduled look at a time: a slot that comes while one is under way is missed, not made up for.
     if (slot.scheduled) {
       this.#slotsSkipped++;
@@ -247,7 +269,7 @@ class InlineEngine implements Engine {
     // A confirmation that asked for more would look at a target that fails now and then without end.
     if (step.confirmations === 0 || observation.occasion === 'confirmation') return;
     emit({ kind: 'please-confirm', target: observation.target, looks: step.confirmations });
-    for (let look = 0; look < step.confirmations; look++)
+    for (let look = 0; look < step.confirmations && this.#extras.spend(this.#budget, now); look++)
       this.#lookBeside(observation.target, 'confirmation');
   }
 
@@ -256,8 +278,20 @@ class InlineEngine implements Engine {
     const before = intervalFor(slot.made.check, slot.cadence);
     const after = intervalFor(slot.made.check, cadence);
     slot.cadence = cadence;
+    this.#suspect(slot.target.id, cadence);
     if (before === after || !this.#agenda.has(slot.target.id)) return;
     this.#plan(slot.target.id, after, after / 2);
+    this.#arm();
+  }
+
+  /** Another look within that time, unless a scheduled one comes first; the look decides what is wanted next. */
+  #suspect(id: TargetId, cadence: Cadence): void {
+    if (typeof cadence !== 'object') {
+      this.#extras.forget(id);
+      return;
+    }
+    const now = this.#deps.clock.now();
+    this.#extras.want(id, now + cadence.within, now);
     this.#arm();
   }
 
@@ -265,7 +299,11 @@ class InlineEngine implements Engine {
   #quarantine(check: Check, detail: string): void {
     if (this.#quarantined.has(check)) return;
     this.#quarantined.add(check);
-    for (const [id, slot] of this.#slots) if (slot.made.check === check) this.#agenda.delete(id);
+    for (const [id, slot] of this.#slots) {
+      if (slot.made.check !== check) continue;
+      this.#agenda.delete(id);
+      this.#extras.forget(id);
+    }
     const fields = { check: check.name, error: detail };
     this.#deps.log.error('A check broke its contract and is not run any more', fields);
   }
@@ -275,6 +313,8 @@ class InlineEngine implements Engine {
       targets: this.#slots.size,
       inFlight: this.#limits.inFlight,
       slotsSkipped: this.#slotsSkipped,
+      extraLooks: this.#extras.taken,
+      extraLooksWaiting: this.#extras.waiting,
       lateness: this.#lateness,
     };
     this.#lateness = [];

@@ -35,7 +35,7 @@ const FIXED = ['minSamples', 'fall', 'rise', 'healthyAbove', 'confirm'] as const
 
 const options = z
   .strictObject({
-    window: windowField.default({ count: 20 }),
+    window: windowField.default('adaptive'),
     minSamples: z.number().int().min(1).max(10_000).optional().meta({
       description: 'No rate is judged over fewer counted outcomes than this; default 5',
     }),

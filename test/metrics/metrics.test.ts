@@ -80,7 +80,17 @@ function everything(bench: Bench): void {
     desired(one, 'dead', 'frozen'),
     receipt('written'),
     { kind: 'registry', registry: 'local', up: true, syncedAt, instances: 2, pendingWrites: 7 },
-    { kind: 'numbers', numbers: { targets: 2, inFlight: 1, slotsSkipped: 3, lateness: [0.4, 30] } },
+    {
+      kind: 'numbers',
+      numbers: {
+        targets: 2,
+        inFlight: 1,
+        slotsSkipped: 3,
+        extraLooks: 0,
+        extraLooksWaiting: 0,
+        lateness: [0.4, 30],
+      },
+    },
   );
 }
 
@@ -132,7 +142,17 @@ describe('/metrics', () => {
   it('counts', async () => {
     const bench = new Bench();
     everything(bench);
-    bench.take({ kind: 'numbers', numbers: { targets: 2, inFlight: 0, slotsSkipped: 5, lateness: [] } });
+    bench.take({
+      kind: 'numbers',
+      numbers: {
+        targets: 2,
+        inFlight: 0,
+        slotsSkipped: 5,
+        extraLooks: 0,
+        extraLooksWaiting: 0,
+        lateness: [],
+      },
+    });
     await bench.clock.advance(1_500);
     const now = await bench.scrape();
     expect(values(now.get('sonde_instances'))).toEqual([
@@ -193,7 +213,15 @@ describe('/metrics', () => {
   it('goes on counting when an engine begins anew', async () => {
     const bench = new Bench();
     for (const slotsSkipped of [5, 2, 3]) {
-      bench.take({ kind: 'numbers', numbers: { targets: 0, inFlight: 0, slotsSkipped, lateness: [] } });
+      const numbers = {
+        targets: 0,
+        inFlight: 0,
+        slotsSkipped,
+        extraLooks: 0,
+        extraLooksWaiting: 0,
+        lateness: [],
+      };
+      bench.take({ kind: 'numbers', numbers });
     }
     expect(values((await bench.scrape()).get('sonde_slots_skipped_total'))).toEqual([
       'sonde_slots_skipped_total  8',

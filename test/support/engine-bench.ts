@@ -1,7 +1,7 @@
 /** An engine on the manual clock with probes that answer as told. */
 
 import type { Check } from '../../src/core/check.ts';
-import type { FromEngine } from '../../src/core/engine.ts';
+import type { EngineLimits, FromEngine } from '../../src/core/engine.ts';
 import type { Instance, InstanceId } from '../../src/core/instance.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Probe } from '../../src/core/probe.ts';
@@ -25,7 +25,7 @@ export interface BenchOptions {
   readonly remade?: () => Check | undefined;
   /** Hears every message before it is kept. */
   readonly emit?: (message: FromEngine) => void;
-  readonly limits?: { readonly concurrency: number; readonly perHost: number };
+  readonly limits?: Partial<EngineLimits>;
 }
 
 export function engineBench(options: BenchOptions = {}) {
@@ -46,7 +46,7 @@ export function engineBench(options: BenchOptions = {}) {
     clock,
     log,
     vantage: 'here',
-    limits: options.limits ?? { concurrency: 512, perHost: 8 },
+    limits: { concurrency: 512, perHost: 8, extraLooks: 0.5, ...options.limits },
     emit: (message) => {
       options.emit?.(message);
       out.push(message);
