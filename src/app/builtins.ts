@@ -9,11 +9,12 @@ import { etcdRegistry } from '../registries/etcd/registry.ts';
 import { fileRegistry } from '../registries/file/registry.ts';
 import { fileSdRegistry } from '../registries/prometheus/file-sd.ts';
 import { httpSdRegistry } from '../registries/prometheus/http-sd.ts';
+import { redisRegistry } from '../registries/redis/registry.ts';
 import { consecutiveRule } from '../rules/consecutive.ts';
 import { successRateRule } from '../rules/success-rate.ts';
 
 export const builtins: Catalogue = {
   probes: [tcpProbe, httpProbe, scriptProbe],
   rules: [successRateRule, consecutiveRule],
-  registries: [fileRegistry, etcdRegistry, dnsRegistry, fileSdRegistry, httpSdRegistry],
+  registries: [fileRegistry, etcdRegistry, dnsRegistry, fileSdRegistry, httpSdRegistry, redisRegistry],
 };
