@@ -36,8 +36,8 @@ async function sendLive(response: ServerResponse, { live }: Live, closing: Abort
   try {
     if (response.destroyed) return;
     for await (const piece of live(signal)) {
+      if (signal.aborted) return;
       if (!response.write(piece)) await drained(response);
-      if (response.destroyed) return;
       await nextTurn();
     }
   } finally {

@@ -32,7 +32,7 @@ export interface ConfigDiff {
   readonly rest: boolean;
 }
 
-export interface TargetChange {
+interface TargetChange {
   readonly change: Change;
   readonly check: string;
   readonly instance: Pick<InstanceView, 'id' | 'registry' | 'namespace' | 'service' | 'host' | 'port'>;

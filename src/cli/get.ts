@@ -17,7 +17,7 @@ import { layOut, renderRows, renderTable } from './table.ts';
 import { giveUp, printDocument } from './tell.ts';
 
 const OUTPUTS = ['table', 'wide', 'json', 'jsonl', 'yaml'] as const;
-export type Output = (typeof OUTPUTS)[number];
+type Output = (typeof OUTPUTS)[number];
 
 interface GetOptions extends ServerOptions {
   readonly output: Output;

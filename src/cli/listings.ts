@@ -219,6 +219,6 @@ function heldOf({ held }: ServiceView): number {
 }
 
 /** The worst first, unknown between what is ill and what is well. */
-export function severity(health: Health): number {
+function severity(health: Health): number {
   return ['dead', 'sub-healthy', 'unknown', 'healthy'].indexOf(health);
 }

@@ -29,7 +29,7 @@ export function parseSelector(text: string): Selector | undefined {
 }
 
 /** Whether the text names one instance, by its id or host:port. */
-export function isInstance(text: string): boolean {
+function isInstance(text: string): boolean {
   const [, port] = /^[^/]+:([0-9]+)$/.exec(text) ?? [];
   return ID.test(text) || (port !== undefined && parsePort(port) !== undefined);
 }

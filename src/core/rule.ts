@@ -81,7 +81,7 @@ export interface Rule<S = unknown> {
 }
 
 /** What a rule may know of the check that it judges for. Milliseconds. */
-export interface RuleDeps {
+interface RuleDeps {
   readonly interval: number;
 }
 

@@ -47,7 +47,7 @@ export interface Reading {
   readonly ending: Ending;
 }
 
-export type Ending =
+type Ending =
   | { readonly kind: 'whole' }
   /** The last record was not written to its end: its writer was killed meanwhile. */
   | { readonly kind: 'torn' }

@@ -18,7 +18,8 @@ afterEach(async () => {
 
 async function start(memory = new FakeMemory(), registry = new FakeRegistry()) {
   const dead = new Set<string>();
-  for (const key of ['a:1', 'a:2', 'a:3', 'a:4']) registry.put('web', key, { mark: registry.mark('web', key) } as object);
+  for (const key of ['a:1', 'a:2', 'a:3', 'a:4'])
+    registry.put('web', key, { mark: registry.mark('web', key) } as object);
   const made = new AppBench({
     registry,
     memory,

@@ -54,6 +54,13 @@ describe('sonde check', () => {
       [['check', 'script', '/nowhere/check', '--nagios'], 3, /^UNKNOWN: /],
       [['check', 'script', '--nagios', '--', '/bin/sh', '-c', 'exit 0'], 0, /^OK: /],
       [['check', 'http', url, '-o', 'json'], 0, /"kind": "pass"/],
+      [['check', '-v', 'http', url], 0, /\n {2}connect +[0-9.]+ ms +█+\n {2}first byte +[0-9.]+ ms +█+\n/],
+      [['check', 'tcp', closed, '-v'], 1, /\n {2}connect +[0-9.]+ ms +█+\n {2}total +[0-9.]+ ms\n$/],
+      [
+        ['check', '--nagios', '-c', '/nowhere/sonde.yaml'],
+        3,
+        /^UNKNOWN: \/nowhere\/sonde\.yaml is not valid/,
+      ],
       [['check'], 2, /KIND and TARGET/],
       [['check', 'smtp', 'x:1'], 2, /there is no probe smtp/],
       [['check', 'http', url, '--set', 'expct=1'], 2, /expct/],
@@ -94,6 +101,10 @@ describe('sonde check', () => {
       config,
       'version: 1\nregistries: [{ name: r, kind: file, path: gone.yaml }]\nchecks: [{ name: c, probe: { kind: http } }]\n',
     );
+    expect(await sonde(['check', '-c', config, '--nagios'])).toMatchObject({
+      code: 3,
+      out: expect.stringMatching(/^UNKNOWN: registry r: cannot read/) as string,
+    });
     expect(await sonde(['check', '-c', config])).toMatchObject({
       code: 4,
       err: expect.stringContaining('gone.yaml') as string,

@@ -74,7 +74,7 @@ class FileSdRegistry implements Registry {
       ...new Set((await Promise.all(this.#options.files.map((one) => this.#paths(one)))).flat()),
     ];
     for (const path of this.#files.keys()) if (!paths.includes(path)) this.#files.delete(path);
-    return await Promise.all(
+    return Promise.all(
       paths.sort().map(async (path) => {
         const { name, clock } = this.#deps;
         const file = this.#files.get(path) ?? new SettledFile(path, name, clock, this.#options.poll);

@@ -39,7 +39,7 @@ export interface Naming {
   readonly port?: number | undefined;
 }
 
-export const targetGroups = z.array(
+const targetGroups = z.array(
   z.object({
     targets: z.array(z.string().min(1)),
     labels: z.record(z.string(), z.string()).default({}),
