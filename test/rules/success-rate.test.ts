@@ -109,7 +109,7 @@ describe('success-rate', () => {
     ['90%', 0.95],
     ['97%', 1],
   ])('comes back at exactly five points above %s', (subHealthyBelow, healthyAbove) => {
-    const result = successRateRule.options['~standard'].validate({ subHealthyBelow });
+    const result = successRateRule.options['~standard'].validate({ window: { count: 20 }, subHealthyBelow });
     expect(result).toMatchObject({ value: { healthyAbove } });
   });
 
@@ -124,7 +124,7 @@ describe('success-rate', () => {
       if (result instanceof Promise) throw new Error('asynchronous');
       return result.issues?.map(({ path }) => path?.map(String).join('.'));
     };
-    expect(issues({ healthyAbove: '80%' })).toEqual(['healthyAbove']);
+    expect(issues({ window: { count: 20 }, healthyAbove: '80%' })).toEqual(['healthyAbove']);
     expect(issues({ deadBelow: '90%' })).toEqual(['deadBelow']);
     expect(issues({ window: { count: 4 } })).toEqual(['minSamples']);
     expect(issues({ window: 'adaptive' })).toBeUndefined();
@@ -133,7 +133,8 @@ describe('success-rate', () => {
       'fall',
       'confirm',
     ]);
-    expect(issues({ falseDeathsPerYear: 1 })).toEqual(['falseDeathsPerYear']);
+    expect(issues({ window: { count: 20 }, falseDeathsPerYear: 1 })).toEqual(['falseDeathsPerYear']);
+    expect(issues({ healthyAbove: '90%' })).toEqual(['healthyAbove']);
     expect(issues({ deadBelow: 0, subHealthyBelow: 0 })).toBeUndefined();
     expect(issues({ window: { count: 4, time: '5s' } })).toEqual(['window']);
     expect(issues({})).toBeUndefined();
