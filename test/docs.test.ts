@@ -10,6 +10,7 @@ import { PROBLEM_CODES } from '../src/config/problem.ts';
 import { checkFields, fileSchema, registryFields } from '../src/config/schema.ts';
 import { FakeIo } from './cli/fake-io.ts';
 import { short } from './support/config-bench.ts';
+import { withTable } from './support/registry-table.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const CONFIGURATION = readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8');
@@ -64,6 +65,16 @@ async function problemsOf(text: string): Promise<readonly string[]> {
 }
 
 describe('the documentation', () => {
+  it('shows of every registry what its adapter declares (npm run generate)', () => {
+    const page = readFileSync(join(ROOT, 'docs/registries.md'), 'utf8');
+    expect(page).toBe(withTable(page));
+    for (const { name, capabilities } of builtins.registries) {
+      const { writesTo, mapping } = capabilities.facts ?? {};
+      expect({ name, writes: writesTo !== undefined }).toEqual({ name, writes: capabilities.writes });
+      expect({ name, maps: mapping !== undefined }).toEqual({ name, maps: capabilities.writes });
+    }
+  });
+
   it('was looked at', () => {
     expect(blocks.filter(({ info }) => info === 'yaml').length).toBeGreaterThan(5);
     expect(blocks.filter(({ info }) => info === 'sh').length).toBeGreaterThan(0);

@@ -63,12 +63,33 @@ export interface RegistryDeps {
 }
 
 export interface RegistryPlugin<O = unknown> extends Plugin<O, RegistryDeps, Registry> {
-  readonly capabilities: {
-    /** `write` is there. */
-    readonly writes: boolean;
-    /** Entries have incarnations: a provider that registers again is a new instance. */
-    readonly incarnations: boolean;
-  };
+  readonly capabilities: RegistryCapabilities;
+}
+
+interface RegistryCapabilities {
+  /** `write` is there. */
+  readonly writes: boolean;
+  /** Entries have incarnations: a provider that registers again is a new instance. */
+  readonly incarnations: boolean;
+  /** Its row in the table of docs/registries.md, which is generated of it; all that are built in have one. */
+  readonly facts?: RegistryFacts;
+}
+
+export interface RegistryFacts {
+  /** Where providers are looked for, in a few words. */
+  readonly discovers: string;
+  /** How changes become known; `hints`: it may be told of them, and asks again and again all the same. */
+  readonly follows: 'push' | 'hints' | 'poll';
+  /** Where health goes, in a few words; undefined where nothing can be written. */
+  readonly writesTo?: string;
+  /** How sonde may show who it is. */
+  readonly auth: readonly ('password' | 'token' | 'client certificate')[];
+  /** What its consumers see without further options; undefined where nothing can be written. */
+  readonly mapping?: { readonly subHealthy: string; readonly dead: string };
+  /** Servers and versions that the contract was run against. */
+  readonly tested: readonly string[];
+  /** What it cannot do, in a few words. */
+  readonly limits: string;
 }
 
 export const REGISTRY_ERROR_CODES = [

@@ -110,6 +110,14 @@ export class RedisServer {
     }, 'redis-server');
   }
 
+  /** Waits until its cluster serves again, where it is of one. */
+  async ready(): Promise<void> {
+    if (!this.#flags.includes('--cluster-enabled')) return;
+    const serves = async (): Promise<boolean> =>
+      String(await this.command('CLUSTER', 'INFO')).includes('cluster_state:ok');
+    await until(serves, 'the cluster');
+  }
+
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;

@@ -11,7 +11,17 @@ import { type DnsName, type DnsOptions, dnsOptions } from './options.ts';
 export const dnsRegistry: RegistryPlugin<DnsOptions> = {
   name: 'dns',
   summary: 'Services are domain names, instances their A, AAAA or SRV records; read only.',
-  capabilities: { writes: false, incarnations: false },
+  capabilities: {
+    writes: false,
+    incarnations: false,
+    facts: {
+      discovers: 'A, AAAA and SRV records',
+      follows: 'poll',
+      auth: [],
+      tested: ['dnsmasq 2.90'],
+      limits: 'no TTL of SRV records; read only',
+    },
+  },
   options: dnsOptions,
   create: (given, deps) => new DnsRegistry(given, deps),
 };

@@ -23,7 +23,19 @@ export const etcdRegistry: RegistryPlugin<EtcdOptions> = {
   name: 'etcd',
   summary:
     'Instances are JSON values under a prefix of an etcd v3; health goes into the same key or one of its own.',
-  capabilities: { writes: true, incarnations: true },
+  capabilities: {
+    writes: true,
+    incarnations: true,
+    facts: {
+      discovers: 'keys below a prefix',
+      follows: 'push',
+      writesTo: 'the same key, or one of its own',
+      auth: ['password', 'client certificate'],
+      mapping: { subHealthy: '`sub-healthy` in the value', dead: '`dead` in the value' },
+      tested: ['etcd 3.4.23'],
+      limits: 'v3 with its JSON gateway',
+    },
+  },
   options: etcdOptions,
   create: (given, deps) => new EtcdRegistry(given, deps),
 };

@@ -38,7 +38,19 @@ export type FileOptions = z.output<typeof options>;
 export const fileRegistry: RegistryPlugin<FileOptions> = {
   name: 'file',
   summary: 'Services and instances in a YAML or JSON file; health goes into a status file beside it.',
-  capabilities: { writes: true, incarnations: false },
+  capabilities: {
+    writes: true,
+    incarnations: false,
+    facts: {
+      discovers: 'a YAML or JSON file',
+      follows: 'poll',
+      writesTo: 'a status file beside it',
+      auth: [],
+      mapping: { subHealthy: '`sub-healthy`', dead: '`dead`' },
+      tested: ['Linux'],
+      limits: 'one writer of the status file',
+    },
+  },
   options,
   create: (given, deps) => new FileRegistry(given, deps),
 };

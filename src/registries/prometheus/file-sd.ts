@@ -25,7 +25,17 @@ export type FileSdOptions = z.output<typeof options>;
 export const fileSdRegistry: RegistryPlugin<FileSdOptions> = {
   name: 'file-sd',
   summary: "Target groups in files, as Prometheus' file service discovery has them; read only.",
-  capabilities: { writes: false, incarnations: false },
+  capabilities: {
+    writes: false,
+    incarnations: false,
+    facts: {
+      discovers: 'files of target groups',
+      follows: 'poll',
+      auth: [],
+      tested: ['Linux'],
+      limits: 'read only',
+    },
+  },
   options,
   create: (given, deps) => new FileSdRegistry(given, deps),
 };

@@ -61,7 +61,17 @@ export type HttpSdOptions = z.output<typeof options>;
 export const httpSdRegistry: RegistryPlugin<HttpSdOptions> = {
   name: 'http-sd',
   summary: "Target groups from a URL, as Prometheus' HTTP service discovery has them; read only.",
-  capabilities: { writes: false, incarnations: false },
+  capabilities: {
+    writes: false,
+    incarnations: false,
+    facts: {
+      discovers: 'target groups of an HTTP endpoint',
+      follows: 'poll',
+      auth: ['password', 'token'],
+      tested: ['an endpoint of our own'],
+      limits: 'read only',
+    },
+  },
   options,
   create: (given, deps) => new HttpSdRegistry(given, deps),
 };

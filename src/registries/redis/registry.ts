@@ -19,7 +19,19 @@ export const redisRegistry: RegistryPlugin<RedisOptions> = {
   name: 'redis',
   summary:
     'Instances are keys with a TTL in a Redis (standalone, Sentinel, Cluster); health goes into the same key.',
-  capabilities: { writes: true, incarnations: true },
+  capabilities: {
+    writes: true,
+    incarnations: true,
+    facts: {
+      discovers: 'keys of a pattern: hashes, JSON or the key alone',
+      follows: 'hints',
+      writesTo: 'the same key, by comparing on the server',
+      auth: ['password', 'client certificate'],
+      mapping: { subHealthy: '`sub-healthy` in the value', dead: '`dead` in the value' },
+      tested: ['Redis 7.0.15, alone, with Sentinel, as a cluster'],
+      limits: 'health is gone with a key that expires; keys alone cannot be written',
+    },
+  },
   options: redisOptions,
   create: (given, deps) => new RedisRegistry(given, deps),
 };
