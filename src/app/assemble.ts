@@ -1,5 +1,6 @@
 /** The composition root: makes everything of a configuration and connects it. Only here both sides of an interface are seen. */
 
+import { hostname } from 'node:os';
 import { createApi } from '../api/api.ts';
 import type { Address } from '../api/listen.ts';
 import type { Door } from '../api/message.ts';
@@ -16,7 +17,9 @@ import type { Report, Reporter } from '../core/report.ts';
 import type { WriteMode } from '../core/view.ts';
 import { createEngine, type EngineCheck } from '../engine/engine.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
+import { matches } from '../pipeline/match.ts';
 import { Pipeline, type PipelinePlan } from '../pipeline/pipeline.ts';
+import { createWebhooks } from '../webhooks/webhooks.ts';
 import { explain } from './explain.ts';
 import { Kept, type Prepared } from './kept.ts';
 import { CheckMaker, pick } from './make-checks.ts';
@@ -73,6 +76,14 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     memory,
     localHealth: () => 0,
   });
+  const webhooks = createWebhooks({
+    webhooks: first.config.webhooks,
+    clock,
+    log,
+    random: deps.random,
+    source: `/sonde/${encodeURIComponent(hostname())}`,
+    matches,
+  });
   const metrics = createMetrics({
     version,
     kindOf,
@@ -80,10 +91,12 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     services: () => board.services({}),
     samples: () => board.samples(),
     configuration: () => ({ applied: reloader.applied, appliedAt: reloader.appliedAt }),
+    webhooks: () => webhooks.counters(),
   });
   const report = (said: Report): void => {
     board.take(said);
     metrics.take(said);
+    webhooks.take(said);
     tap?.(said);
   };
 
@@ -108,6 +121,7 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     maker.adopt(config);
     inForce = config;
     board.setRegistries(registryInfos(loaded));
+    webhooks.replace(config.webhooks);
     engine.tell({ kind: 'limits', limits: config.engine });
     const changes = pipeline.replan(planOf(loaded, prepared));
     for (const { close } of gone) void close();
@@ -192,15 +206,20 @@ export function assemble(first: Loaded, deps: AppDeps): App {
 
   async function run(signal: AbortSignal): Promise<void> {
     const ended = new AbortController();
-    const stop = AbortSignal.any([signal, ended.signal]);
-    const watching = reloader.watch(() => inForce.reload.every, stop);
-    const keeping = state.run(() => pipeline.waitingFor.length === 0, ended.signal);
+    const bug = new AbortController();
+    const stop = AbortSignal.any([signal, bug.signal]);
+    const beside = [
+      reloader.watch(() => inForce.reload.every, AbortSignal.any([stop, ended.signal])),
+      state.run(() => pipeline.waitingFor.length === 0, ended.signal),
+      webhooks.run(ended.signal),
+    ].map((work) => work.catch((error: unknown) => bug.abort(error)));
     try {
-      await pipeline.run(signal);
+      await pipeline.run(stop);
     } finally {
       ended.abort(new Error('the pipeline has ended'));
-      await Promise.all([watching, keeping]);
+      await Promise.all(beside);
     }
+    bug.signal.throwIfAborted();
   }
 
   return {

@@ -67,7 +67,7 @@ export function assembleConfig(decoded: DecodedFile, uses: Uses, made: Made): Om
         ...(write?.mode !== undefined && { mode: write.mode }),
       }),
     ),
-    webhooks: decoded.webhooks.map(({ secret, secretFile, match, ...rest }): WebhookConfig => {
+    webhooks: decoded.webhooks.map(({ secret, secretFile, match, insecure: _, ...rest }): WebhookConfig => {
       const read = secretFile === undefined ? undefined : made.secrets.get(resolve(baseDir, secretFile));
       return { ...rest, match: matchOf(match), secrets: secret ?? (read === undefined ? [] : [read]) };
     }),

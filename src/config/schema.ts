@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { bytes, duration, filePath, network, share } from '../options/fields.ts';
 import { LISTEN_PATTERN, parseListen } from './listen.ts';
+import { isSecretKey } from './secret.ts';
 
 /** What is wrong is the value itself, whatever stands beside it. */
 const VALUE = { about: 'value' };
@@ -200,11 +201,27 @@ const webhook = z
       .meta({
         description: 'Sent beside our own, which win; their values are shown nowhere',
       }),
+    insecure: z.boolean().default(false).meta({ description: 'Send credentials without TLS' }),
   })
+  .refine(
+    ({ url, headers, insecure }) =>
+      insecure || url.startsWith('https:') || !carriesCredentials(url, Object.keys(headers)),
+    {
+      // Words of the URL, which is never shown, would hide the message too.
+      error: 'credentials are sent only over verified TLS, or with insecure: true',
+      path: ['url'],
+    },
+  )
   .refine(({ secret, secretFile }) => secret === undefined || secretFile === undefined, {
     error: 'give either secret or secretFile',
     path: ['secretFile'],
   });
+
+function carriesCredentials(url: string, headers: readonly string[]): boolean {
+  if (!URL.canParse(url)) return false;
+  const { username, password } = new URL(url);
+  return username !== '' || password !== '' || headers.some(isSecretKey);
+}
 
 const anchor = z
   .string()

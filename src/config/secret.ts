@@ -6,10 +6,14 @@ import { keyOf, type Node, type Path, type ScalarNode, scalarsOf } from './tree.
 const SECRET_KEY =
   /(password|passwd|passphrase|secret|token|credentials?|authorization|cookie|(api|access|private|secret)[-_]?key)$/i;
 
+export function isSecretKey(key: string): boolean {
+  return SECRET_KEY.test(key);
+}
+
 /** `path` leads to the scalar. Headers of webhooks carry credentials whatever they are called, and so may their URLs. */
 export function isSecretPath(path: Path): boolean {
   if (path[0] === 'webhooks' && (path[2] === 'headers' || path[2] === 'url')) return true;
-  return SECRET_KEY.test(keyOf(path));
+  return isSecretKey(keyOf(path));
 }
 
 /** `path` leads to the scalar. */

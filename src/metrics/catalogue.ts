@@ -136,6 +136,20 @@ export const CATALOGUE = [
     path: '/metrics',
   },
   {
+    name: 'sonde_webhook_deliveries_total',
+    type: 'counter',
+    help: 'Events for a webhook by what came of them: delivered; failed attempts, tried again; superseded, dropped, expired or unwanted, lost.',
+    labels: ['webhook', 'result'],
+    path: '/metrics',
+  },
+  {
+    name: 'sonde_webhook_waiting',
+    type: 'gauge',
+    help: 'Events that wait for a webhook or are being delivered.',
+    labels: ['webhook'],
+    path: '/metrics',
+  },
+  {
     name: 'sonde_build_info',
     type: 'gauge',
     help: 'Always 1; the labels say what runs.',

@@ -15,6 +15,7 @@ import { ProbeSeries } from './probe-series.ts';
 import { RegistrySeries } from './registry-series.ts';
 import { servicesText } from './services.ts';
 import { Transitions } from './transitions.ts';
+import { type WebhookNumbers, webhooksText } from './webhooks.ts';
 
 export interface MetricsDeps {
   readonly version: string;
@@ -25,6 +26,8 @@ export interface MetricsDeps {
   /** In an order in which instances at the same address of a service are neighbours. */
   readonly samples: () => Iterable<InstanceSample>;
   readonly configuration: () => ConfigurationState;
+  /** By name. */
+  readonly webhooks: () => ReadonlyMap<string, WebhookNumbers>;
 }
 
 interface ConfigurationState {
@@ -136,6 +139,7 @@ class PrometheusMetrics implements Metrics {
     yield await this.#registry.metrics();
     yield* servicesText([...this.#deps.services()]);
     yield* this.#transitions.text();
+    yield* webhooksText(this.#deps.webhooks());
   }
 
   instancesText(): Iterable<string> {

@@ -8,7 +8,7 @@ import { isoTime } from '../lib/iso-time.ts';
 import type { WebhookEvent } from './webhook.ts';
 
 /** In what order its attributes stand is in what order they are sent. */
-export interface CloudEvent {
+interface CloudEvent {
   readonly specversion: '1.0';
   /** The same for every attempt to deliver the same event. */
   readonly id: string;

@@ -7,6 +7,7 @@ import { type Backoff, backoffDelay } from '../lib/backoff.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { type Delivery, deliveryOf } from './answer.ts';
 import type { Notice } from './cloud-event.ts';
+import { lookupOneByOne } from './lookup.ts';
 import { Outbox, type OutboxCounters, type Waiting } from './outbox.ts';
 import { signedHeaders } from './signature.ts';
 import type { WebhookConfig } from './webhook.ts';
@@ -23,8 +24,8 @@ export interface WebhookCounters extends OutboxCounters {
   readonly delivered: number;
   /** Attempts that failed. */
   readonly failed: number;
-  /** It answered 410. */
-  readonly disabled: boolean;
+  /** It had answered 410. */
+  readonly unwanted: number;
 }
 
 const AT_ONCE = 8;
@@ -42,6 +43,7 @@ export class Courier {
   readonly #busy = new Set<string>();
   #delivered = 0;
   #failed = 0;
+  #unwanted = 0;
   #disabled = false;
   /** Since the last success. What was sent before the last pause is of an earlier round, and says nothing new. */
   #failures = 0;
@@ -64,7 +66,7 @@ export class Courier {
       waiting: this.#outbox.size + this.#busy.size,
       delivered: this.#delivered,
       failed: this.#failed,
-      disabled: this.#disabled,
+      unwanted: this.#unwanted,
       ...this.#outbox.counters,
     };
   }
@@ -78,7 +80,10 @@ export class Courier {
   }
 
   offer(notice: Notice): void {
-    if (this.#disabled) return;
+    if (this.#disabled) {
+      this.#unwanted++;
+      return;
+    }
     const { clock, log } = this.#deps;
     if (!this.#outbox.add(notice, clock.now()) && !this.#saidDropped) {
       this.#saidDropped = true;
@@ -87,30 +92,39 @@ export class Courier {
     this.#wake();
   }
 
-  /** Until aborted; what was not delivered then is lost. */
-  async run(signal: AbortSignal): Promise<void> {
-    const agent = new Agent({ connections: AT_ONCE });
+  /**
+   * Until `last` aborts. Once `end` aborts too, nothing more is waited for: what can be delivered at once still is, and
+   * what was not is lost.
+   */
+  async run(last: AbortSignal, end: AbortSignal): Promise<void> {
+    const agent = new Agent({ connections: AT_ONCE, connect: { lookup: lookupOneByOne } });
     const sending = new Set<Promise<void>>();
-    signal.addEventListener('abort', () => this.#wake(), { once: true });
+    const wake = (): void => this.#wake();
+    last.addEventListener('abort', wake);
+    end.addEventListener('abort', wake);
     try {
-      while (!signal.aborted) {
+      while (!end.aborted) {
         for (let next = this.#next(); next !== undefined; next = this.#next()) {
-          const sent = this.#send(next, agent, signal);
+          const sent = this.#send(next, agent, end).finally(() => sending.delete(sent));
           sending.add(sent);
-          void sent.finally(() => sending.delete(sent));
         }
+        if (last.aborted && this.#busy.size === 0) break;
         await this.#change();
       }
       await Promise.all(sending);
     } finally {
+      last.removeEventListener('abort', wake);
+      end.removeEventListener('abort', wake);
       await agent.destroy();
     }
+    const { size } = this.#outbox;
+    if (size > 0)
+      this.#deps.log.warn('A webhook was not told everything', { webhook: this.#config.name, events: size });
   }
 
   #next(): Waiting | undefined {
     const now = this.#deps.clock.now();
-    const atOnce = this.#failures > 0 ? 1 : AT_ONCE;
-    if (now < this.#pausedUntil || this.#busy.size >= atOnce) return undefined;
+    if (now < this.#pausedUntil || this.#busy.size >= this.#atOnce) return undefined;
     const next = this.#outbox.take(now, this.#busy);
     if (next !== undefined) this.#busy.add(next.notice.topic);
     return next;
@@ -122,16 +136,27 @@ export class Courier {
     const now = clock.now();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
-    const at = Math.max(this.#outbox.nextAt(this.#busy), this.#pausedUntil);
-    using _timer = at > now && at < Number.POSITIVE_INFINITY ? clock.after(at - now, resolve) : undefined;
+    const at = this.#nextAt(now);
+    using _timer = at < Number.POSITIVE_INFINITY ? clock.after(at - now, resolve) : undefined;
     await promise;
+  }
+
+  /** When to look again without being woken. What waits is looked through only where that can matter. */
+  #nextAt(now: number): number {
+    if (this.#outbox.size === 0 || this.#busy.size >= this.#atOnce) return Number.POSITIVE_INFINITY;
+    return now < this.#pausedUntil ? this.#pausedUntil : this.#outbox.nextAt(this.#busy);
+  }
+
+  get #atOnce(): number {
+    return this.#failures > 0 ? 1 : AT_ONCE;
   }
 
   async #send(waiting: Waiting, agent: Agent, signal: AbortSignal): Promise<void> {
     const round = this.#round;
     const delivery = await this.#post(waiting.notice, agent, signal);
     this.#busy.delete(waiting.notice.topic);
-    if (!signal.aborted) this.#settle(waiting, delivery, round);
+    if (delivery.kind === 'failed' && signal.aborted) this.#outbox.putBack(waiting);
+    else this.#settle(waiting, delivery, round);
     this.#wake();
   }
 
@@ -147,14 +172,11 @@ export class Courier {
         log.info('A webhook takes events again', { webhook });
         break;
       case 'gone':
+        if (this.#disabled) break;
         this.#disabled = true;
+        this.#unwanted += 1 + this.#outbox.size;
         this.#outbox.clear();
-        log.warn(
-          'A webhook wants no more events (410): it gets none until the configuration is loaded again',
-          {
-            webhook,
-          },
-        );
+        log.warn('A webhook wants no more events (410): it gets none until the next reload', { webhook });
         break;
       case 'failed':
         this.#putOff(waiting, delivery, round);

@@ -3,8 +3,7 @@
 import type { Match } from '../core/check.ts';
 
 /** What a webhook may ask to hear of. */
-export const WEBHOOK_EVENTS = ['transition', 'write-failure', 'registry'] as const;
-export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number];
+export type WebhookEvent = 'transition' | 'write-failure' | 'registry';
 
 export interface WebhookConfig {
   /** Unique; what logs and counters call it. */

@@ -28,7 +28,7 @@ export interface Webhooks {
   replace(webhooks: readonly WebhookConfig[]): void;
   /** By name of the webhook. */
   counters(): ReadonlyMap<string, WebhookCounters>;
-  /** Delivers until aborted; what was not delivered then is lost. */
+  /** Delivers until aborted; what waits then has 3 s more, as long as it is taken, and is lost after that. */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -38,6 +38,8 @@ export function createWebhooks(deps: WebhooksDeps): Webhooks {
 
 /** Milliseconds for which a registry is down before webhooks are told. */
 const DOWN_AFTER = 60_000;
+/** Milliseconds for what waits when the program ends. */
+const GRACE = 3_000;
 
 interface Down {
   readonly since: number;
@@ -117,19 +119,21 @@ class ReportWebhooks implements Webhooks {
 
   async run(signal: AbortSignal): Promise<void> {
     const bug = new AbortController();
-    const end = AbortSignal.any([signal, bug.signal]);
+    const end = new AbortController();
+    const last = AbortSignal.any([signal, bug.signal]);
     const running = new Set<Promise<void>>();
     this.#start = ({ courier, stop }) => {
       const run = courier
-        .run(AbortSignal.any([end, stop.signal]))
+        .run(last, AbortSignal.any([end.signal, bug.signal, stop.signal]))
         .catch((error: unknown) => bug.abort(error))
         .finally(() => running.delete(run));
       running.add(run);
     };
     for (const posted of this.#posted.values()) this.#start(posted);
-    await aborted(end);
+    await aborted(last);
     this.#start = undefined;
     for (const { timer } of this.#down.values()) timer[Symbol.dispose]();
+    using _grace = this.#deps.clock.after(GRACE, () => end.abort(new Error('there is no more time')));
     await Promise.all(running);
     bug.signal.throwIfAborted();
   }

@@ -13,7 +13,7 @@ checks:
   - { name: slow, probe: { kind: tcp }, interval: 30s, rule: quick }
 rules: { quick: { kind: consecutive } }
 webhooks:
-  - { name: chat, url: "http://me:hunter2@chat/", secretFile: ./secret, headers: { X-Odd: hunter2 } }
+  - { name: chat, url: "https://m:hunter2@chat/", secretFile: ./secret, headers: { X-Odd: hunter2 } }
 `;
 const env = { EVERY: '7s', HUNTER: 'hunter2' };
 

@@ -22,6 +22,16 @@ import { type ParsedFamily, parseExposition } from './parse.ts';
 const one = makeInstance();
 const two = makeInstance({ service: 'db', host: '::1', port: 5432 });
 
+const WEBHOOK = {
+  waiting: 4,
+  delivered: 9,
+  failed: 2,
+  superseded: 1,
+  dropped: 0,
+  expired: 0,
+  unwanted: 0,
+} as const;
+
 class Bench {
   readonly clock = new ManualClock();
   readonly registries: RegistryInfo[] = [{ name: 'local', kind: 'file', writeMode: 'apply' }];
@@ -39,6 +49,7 @@ class Bench {
     services: () => this.board.services({}),
     samples: () => this.board.samples(),
     configuration: () => ({ applied: true, appliedAt: this.clock.wall() }),
+    webhooks: () => new Map([['pager', WEBHOOK]]),
   });
 
   take(...reports: readonly Report[]): void {
@@ -201,6 +212,15 @@ describe('/metrics', () => {
     ]);
     expect(values(now.get('sonde_writes_pending'))).toEqual(['sonde_writes_pending local 7']);
     expect(values(now.get('sonde_write_lag_seconds'))).toContain('sonde_write_lag_seconds_sum local 0.3');
+    expect(values(now.get('sonde_webhook_waiting'))).toEqual(['sonde_webhook_waiting pager 4']);
+    expect(values(now.get('sonde_webhook_deliveries_total'))).toEqual([
+      'sonde_webhook_deliveries_total pager delivered 9',
+      'sonde_webhook_deliveries_total pager failed 2',
+      'sonde_webhook_deliveries_total pager superseded 1',
+      'sonde_webhook_deliveries_total pager dropped 0',
+      'sonde_webhook_deliveries_total pager expired 0',
+      'sonde_webhook_deliveries_total pager unwanted 0',
+    ]);
     expect(values(now.get('sonde_local_health'))).toEqual(['sonde_local_health  2']);
     expect(values(now.get('sonde_config_last_reload_success_timestamp_seconds'))).toEqual([
       `sonde_config_last_reload_success_timestamp_seconds  ${bench.clock.wall() / 1_000}`,
