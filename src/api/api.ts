@@ -13,6 +13,7 @@ import type { ApiRequest, ApiResponse } from './message.ts';
 import { openApiRoute } from './open-api.ts';
 import { type OwnHealthDeps, ownHealthRoutes } from './own-health.ts';
 import { problem } from './problem.ts';
+import { prometheusSdRoutes } from './prometheus-sd.ts';
 import { Query } from './query.ts';
 import { findRoute, type Route } from './router.ts';
 import { serviceHealthRoutes } from './service-health.ts';
@@ -35,6 +36,7 @@ export function createApi(deps: ApiDeps): Api {
     ...ownHealthRoutes(deps),
     ...serviceHealthRoutes(deps.board),
     ...listRoutes(deps.board),
+    ...prometheusSdRoutes(deps.board),
     ...explainRoutes(deps),
     ...streamRoutes(deps),
     ...controlRoutes(deps),

@@ -215,6 +215,7 @@ export const SCHEMAS = {
       }),
     ],
   },
+  TargetGroups: list(closed({ targets: list(text), labels: texts })),
   Problem: {
     type: 'object',
     required: ['type', 'title', 'status', 'detail'],

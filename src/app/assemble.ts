@@ -7,7 +7,8 @@ import type { Door } from '../api/message.ts';
 import { serve } from '../api/serve.ts';
 import { loadToken } from '../api/token.ts';
 import { type Board, createBoard } from '../board/board.ts';
-import type { RegistryConfig } from '../config/config.ts';
+import type { Config, RegistryConfig } from '../config/config.ts';
+import { Consumers } from '../consumers/consumers.ts';
 import type { Catalogue } from '../core/catalogue.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Control, ReloadChanges } from '../core/control.ts';
@@ -84,8 +85,17 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     source: `/sonde/${encodeURIComponent(hostname())}`,
     matches,
   });
+  const consumers = new Consumers({
+    consumers: first.config.consumers,
+    registries: first.config.registries.map(({ name }) => name),
+    clock,
+    log,
+    random: deps.random,
+    matches,
+  });
   const metrics = createMetrics({
     version,
+    consumers: () => consumers.counters(),
     kindOf,
     summary: () => board.summary(),
     services: () => board.services({}),
@@ -97,6 +107,7 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     board.take(said);
     metrics.take(said);
     webhooks.take(said);
+    consumers.take(said);
     tap?.(said);
   };
 
@@ -124,6 +135,10 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     webhooks.replace(config.webhooks);
     engine.tell({ kind: 'limits', limits: config.engine });
     const changes = pipeline.replan(planOf(loaded, prepared));
+    consumers.replace(
+      config.consumers,
+      config.registries.map(({ name }) => name),
+    );
     for (const { close } of gone) void close();
     return changes;
   }
@@ -212,6 +227,7 @@ export function assemble(first: Loaded, deps: AppDeps): App {
       reloader.watch(() => inForce.reload.every, AbortSignal.any([stop, ended.signal])),
       state.run(() => pipeline.waitingFor.length === 0, ended.signal),
       webhooks.run(ended.signal),
+      consumers.run(ended.signal),
     ].map((work) => work.catch((error: unknown) => bug.abort(error)));
     try {
       await pipeline.run(stop);
@@ -238,28 +254,30 @@ function registryInfos({ config, catalogue }: Loaded): Parameters<Board['setRegi
   return config.registries.map((one) => ({
     name: one.name,
     kind: one.kind,
-    writeMode: modeOf(one, catalogue),
+    writeMode: modeOf(one, config, catalogue),
   }));
 }
 
-/** A registry that cannot be written is observed, whatever stands in the file. */
-function modeOf(one: RegistryConfig, catalogue: Catalogue): WriteMode {
-  return pick(catalogue.registries, one).capabilities.writes ? one.write.mode : 'observe';
+/** A registry that cannot be written is observed, whatever stands in the file; but for consumers it may be applied. */
+function modeOf(one: RegistryConfig, { consumers }: Config, catalogue: Catalogue): WriteMode {
+  const { mode } = one.write;
+  const told = mode === 'apply' && consumers.length > 0;
+  return told || pick(catalogue.registries, one).capabilities.writes ? mode : 'observe';
 }
 
 /** What the pipeline works by; checks and registries that did not change are the objects they were. */
 function planOf(
-  { config: { registries, policies }, catalogue }: Loaded,
+  { config, catalogue }: Loaded,
   prepared: { readonly checks: Prepared<EngineCheck>; readonly registries: Prepared<Registry> },
 ): PipelinePlan {
   return {
     checks: [...prepared.checks.things.values()].map(({ check }) => check),
-    policies,
-    registries: registries.map((one) => {
+    policies: config.policies,
+    registries: config.registries.map((one) => {
       const { name, write, guard } = one;
       const registry = prepared.registries.things.get(name);
       if (registry === undefined) throw new Error(`registry ${name} was not made`);
-      return { name, registry, ...write, mode: modeOf(one, catalogue), guard };
+      return { name, registry, ...write, mode: modeOf(one, config, catalogue), guard };
     }),
   };
 }

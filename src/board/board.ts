@@ -161,6 +161,7 @@ class ReportBoard implements Board {
         this.#registries.set(report.registry, report);
         break;
       case 'numbers':
+      case 'told':
         break;
       case 'event':
         this.changes.mark(

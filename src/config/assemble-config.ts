@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import type { Check, Match, Use } from '../core/check.ts';
-import type { Config, PolicyConfig, RegistryConfig, WebhookConfig } from './config.ts';
+import type { Config, ConsumerConfig, PolicyConfig, RegistryConfig, WebhookConfig } from './config.ts';
 import type { Uses } from './kinds.ts';
 import { STANDARD_RULE } from './names.ts';
 import type { DecodedFile } from './schema.ts';
@@ -70,6 +70,12 @@ export function assembleConfig(decoded: DecodedFile, uses: Uses, made: Made): Om
     webhooks: decoded.webhooks.map(({ secret, secretFile, match, insecure: _, ...rest }): WebhookConfig => {
       const read = secretFile === undefined ? undefined : made.secrets.get(resolve(baseDir, secretFile));
       return { ...rest, match: matchOf(match), secrets: secret ?? (read === undefined ? [] : [read]) };
+    }),
+    consumers: decoded.consumers.map((one): ConsumerConfig => {
+      const match = matchOf(one.match);
+      return one.kind === 'haproxy-agent'
+        ? { ...one, match }
+        : { ...one, match, path: resolve(baseDir, one.path) };
     }),
     localHealth: decoded.localHealth,
     engine: {

@@ -13,6 +13,7 @@ export interface Config {
   readonly checks: readonly Check[];
   readonly policies: readonly PolicyConfig[];
   readonly webhooks: readonly WebhookConfig[];
+  readonly consumers: readonly ConsumerConfig[];
   readonly localHealth: LocalHealthConfig;
   readonly engine: EngineConfig;
   readonly reload: ReloadConfig;
@@ -94,6 +95,30 @@ export interface WebhookConfig {
   readonly timeout: number;
   readonly headers: Readonly<Record<string, string>>;
 }
+
+interface ConsumerBase {
+  readonly name: string;
+  readonly match: Match;
+  /** Share of its weight that a sub-healthy instance keeps; default 30 %. */
+  readonly subHealthyWeight: number;
+}
+
+export type ConsumerConfig =
+  | (ConsumerBase & {
+      readonly kind: 'haproxy-agent';
+      readonly listen: Listen;
+      readonly dead: 'down' | 'drain';
+    })
+  | (ConsumerBase & {
+      readonly kind: 'nginx-upstreams';
+      /** Absolute. */
+      readonly path: string;
+      readonly upstream: string;
+      readonly directives: readonly string[];
+      readonly reload: readonly string[];
+      /** Milliseconds from one reload to the next at least; default 1 s. */
+      readonly reloadEvery: number;
+    });
 
 interface LocalHealthConfig {
   /** URLs or host:port that are reached whenever anything is; default none. */

@@ -3,7 +3,7 @@
 import type { Findings } from './findings.ts';
 import { type Entry, locate, type MapNode, type Node } from './tree.ts';
 
-const LISTS = ['registries', 'checks', 'policies', 'webhooks', 'plugins'];
+const LISTS = ['registries', 'checks', 'policies', 'webhooks', 'consumers', 'plugins'];
 
 /** At least one root. Keys that start with `x-` stay where they are: anchors do not reach over files. */
 export function joinRoots(roots: readonly MapNode[], findings: Findings): MapNode {

@@ -32,6 +32,7 @@ export const PROBLEM_CODES = {
   SND3001: 'A pattern matches no registry',
   SND3002: 'No check looks at the instances of a registry',
   SND3003: 'There is nothing to do',
+  SND3004: 'A consumer is told nothing',
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEM_CODES;

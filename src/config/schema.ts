@@ -223,6 +223,56 @@ function carriesCredentials(url: string, headers: readonly string[]): boolean {
   return username !== '' || password !== '' || headers.some(isSecretKey);
 }
 
+const consumerFields = {
+  name: name.meta({ description: 'Name of the consumer, unique' }),
+  match: matchField,
+  subHealthyWeight: share.prefault('30%').meta({
+    description: 'Share of its weight that a sub-healthy instance keeps',
+  }),
+};
+
+const consumer = z.discriminatedUnion(
+  'kind',
+  [
+    z.strictObject({
+      ...consumerFields,
+      kind: z.literal('haproxy-agent').meta({ description: 'Answers the agent checks of HAProxy' }),
+      listen: listen.meta({ description: 'Where HAProxy asks: its agent-addr and agent-port' }),
+      dead: z.enum(['down', 'drain']).default('down').meta({
+        description: 'What a dead instance is called; drain lets sessions end that have begun there',
+      }),
+    }),
+    z.strictObject({
+      ...consumerFields,
+      kind: z
+        .literal('nginx-upstreams')
+        .meta({ description: 'Keeps a file of upstreams that nginx includes' }),
+      path: filePath.meta({ description: 'The file, replaced as a whole' }),
+      upstream: z
+        .string()
+        .min(1)
+        .default('{service}')
+        .meta({ description: 'Name of the upstream of a service: {registry}, {namespace}, {service}' }),
+      directives: z
+        .array(z.string().regex(/^[^;{}#\n]+$/, 'one directive without its semicolon'))
+        .default([])
+        .meta({
+          description: 'Go into each upstream as they are',
+          examples: [['least_conn', 'keepalive 16']],
+        }),
+      reload: z
+        .array(z.string().min(1))
+        .default([])
+        .meta({
+          description: 'Words of the program that has nginx read it',
+          examples: [['nginx', '-s', 'reload']],
+        }),
+      reloadEvery: span(0, 'From one reload to the next at least; default 1s').prefault('1s'),
+    }),
+  ],
+  { error: 'a consumer is of the kind haproxy-agent or nginx-upstreams' },
+);
+
 const anchor = z
   .string()
   .refine((one) => isAnchor(one), {
@@ -266,6 +316,10 @@ export const fileSchema = z.strictObject({
     description: 'Guard and write-back by service; the last that matches wins, key by key',
   }),
   webhooks: z.array(webhook).default([]).meta({ description: 'Who else is told what happens' }),
+  consumers: z.array(consumer).default([]).meta({
+    description:
+      'Who asks no registry and is told what sonde says of the instances of registries in the mode apply',
+  }),
   localHealth: z
     .strictObject({
       anchors: z.array(anchor).default([]).meta({

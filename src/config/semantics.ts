@@ -1,6 +1,7 @@
 /** What is well-formed and makes no sense: contradictions between parts of the file. Works on whatever could be read. */
 
 import type { WriteMode } from '../core/view.ts';
+import type { Listen } from './config.ts';
 import type { Findings } from './findings.ts';
 import { collide, parseListen } from './listen.ts';
 import {
@@ -21,11 +22,13 @@ export function tellContradictions(root: Node, rules: ReadonlySet<string>, findi
   const policies = itemsOf(childOf(root, 'policies'));
   const registries = registriesOf(root);
 
-  tellListeners(childOf(root, 'server'), findings);
+  tellListeners(root, findings);
   tellDuplicates(childOf(root, 'registries'), 'registry', findings);
   tellDuplicates(childOf(root, 'checks'), 'check', findings);
   const webhooks = itemsOf(childOf(root, 'webhooks'));
   tellDuplicates(childOf(root, 'webhooks'), 'webhook', findings);
+  const consumers = itemsOf(childOf(root, 'consumers'));
+  tellDuplicates(childOf(root, 'consumers'), 'consumer', findings);
   tellRule(defaults, 'rule', rules, findings);
   tellTimes(timesOf(undefined, defaults), 'defaults', findings);
   for (const check of checks) {
@@ -35,28 +38,52 @@ export function tellContradictions(root: Node, rules: ReadonlySet<string>, findi
   }
   // A registry whose own name cannot be read would make every mention of it look wrong.
   if (registries.length < itemsOf(childOf(root, 'registries')).length) return;
-  for (const holder of [...checks, ...policies, ...webhooks]) tellMatch(holder, registries, findings);
+  for (const holder of [...checks, ...policies, ...webhooks, ...consumers])
+    tellMatch(holder, registries, findings);
   for (const policy of policies) tellLaxity(policy, registries, findings);
   // Where something is wrong it is mostly for that reason.
-  if (!findings.failed) tellIdle(root, checks, registries, findings);
+  if (findings.failed) return;
+  tellIdle(root, checks, registries, findings);
+  for (const consumer of consumers) tellUntold(consumer, registries, findings);
 }
 
-function tellListeners(server: Node | undefined, findings: Findings): void {
-  const node = childOf(server, 'telemetry');
-  const telemetry = parseListen(textOf(node) ?? '');
-  const listenNode = childOf(server, 'listen');
-  const listen = parseListen(listenNode === undefined ? '127.0.0.1:9810' : (textOf(listenNode) ?? ''));
-  if (node === undefined || telemetry === undefined || listen === undefined || !collide(telemetry, listen))
-    return;
-  const notes = listenNode === undefined ? [] : [{ at: listenNode.span, message: 'listen is set here' }];
-  const hint = 'give the second listener a port of its own, or take it away: the first serves telemetry too';
-  findings.add({
-    code: 'SND2010',
-    message: 'telemetry wants the address of listen',
-    at: node.span,
-    notes,
-    hint,
-  });
+interface Listener {
+  readonly what: string;
+  readonly node: Node | undefined;
+  readonly address: Listen;
+}
+
+function tellListeners(root: Node, findings: Findings): void {
+  const server = childOf(root, 'server');
+  const asked: readonly (readonly [string, Node | undefined, string])[] = [
+    ['listen', childOf(server, 'listen'), '127.0.0.1:9810'],
+    ['telemetry', childOf(server, 'telemetry'), ''],
+    ...itemsOf(childOf(root, 'consumers')).map((consumer) => {
+      const name = textOf(childOf(consumer, 'name')) ?? '';
+      return [`the consumer \`${name}\``, childOf(consumer, 'listen'), ''] as const;
+    }),
+  ];
+  const listeners: Listener[] = [];
+  for (const [what, node, otherwise] of asked) {
+    const address = parseListen(node === undefined ? otherwise : (textOf(node) ?? ''));
+    if (address === undefined) continue;
+    const other = listeners.find((one) => collide(one.address, address));
+    listeners.push({ what, node, address });
+    if (other === undefined || node === undefined) continue;
+    const notes =
+      other.node === undefined ? [] : [{ at: other.node.span, message: `${other.what} is set here` }];
+    const hint =
+      what === 'telemetry'
+        ? 'give the second listener a port of its own, or take it away: the first serves telemetry too'
+        : 'give each listener a port of its own';
+    findings.add({
+      code: 'SND2010',
+      message: `${what} wants the address of ${other.what}`,
+      at: node.span,
+      notes,
+      hint,
+    });
+  }
 }
 
 /** Laxest last. */
@@ -110,6 +137,19 @@ function tellIdle(
   }
 }
 
-function nameSpan(registry: Node) {
-  return childOf(registry, 'name')?.span ?? registry.span;
+function tellUntold(consumer: Node, registries: readonly KnownRegistry[], findings: Findings): void {
+  const meant = registriesIn(consumer, registries);
+  const modes = meant.map(({ node }) => textOf(childOf(childOf(node, 'write'), 'mode')) ?? 'dry-run');
+  if (meant.length === 0 || modes.includes('apply')) return;
+  const message = `\`${textOf(childOf(consumer, 'name'))}\` is told of nobody's death: none of its registries is in the mode apply`;
+  findings.add({
+    code: 'SND3004',
+    message,
+    at: nameSpan(consumer),
+    hint: `write: { mode: apply } at ${meant.map(({ name }) => `\`${name}\``).join(' or ')}, once you trust what is judged`,
+  });
+}
+
+function nameSpan(item: Node) {
+  return childOf(item, 'name')?.span ?? item.span;
 }

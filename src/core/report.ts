@@ -6,7 +6,7 @@ import type { Event } from './event.ts';
 import type { Flag, Health } from './health.ts';
 import type { Instance, InstanceId } from './instance.ts';
 import type { Observation } from './observation.ts';
-import type { ReceiptKind } from './registry.ts';
+import type { ReceiptKind, WriteRequest } from './registry.ts';
 import type { Verdict } from './rule.ts';
 import type { Target, TargetId } from './target.ts';
 import type { Transition } from './transition.ts';
@@ -49,6 +49,11 @@ export type Report =
       readonly desired: string | null;
       readonly held: string | null;
     }
+  /**
+   * What sonde says of an instance to those who ask it and not a registry, after floor and brake; whenever that changes.
+   * `release`: nothing any more (not its business, or not in the mode `apply`); null: nothing is known yet.
+   */
+  | { readonly kind: 'told'; readonly instance: InstanceId; readonly told: Told }
   /** A write came back. `lag` is milliseconds from when it became desired. */
   | {
       readonly kind: 'receipt';
@@ -75,5 +80,7 @@ export type Report =
       readonly kind: 'event';
       readonly event: Omit<Event, 'id' | 'at'>;
     };
+
+export type Told = WriteRequest['desired'] | null;
 
 export type Reporter = (report: Report) => void;

@@ -115,6 +115,13 @@ export const CATALOGUE = [
     path: '/metrics',
   },
   {
+    name: 'sonde_consumer_told_total',
+    type: 'counter',
+    help: 'Times a consumer that reads no registry was told, or could not be.',
+    labels: ['consumer', 'result'],
+    path: '/metrics',
+  },
+  {
     name: 'sonde_local_health',
     type: 'gauge',
     help: 'How far the prober doubts itself: 0 is perfect, higher is worse.',

@@ -25,9 +25,16 @@ export interface MetricsDeps {
   readonly services: () => Iterable<ServiceView>;
   /** In an order in which instances at the same address of a service are neighbours. */
   readonly samples: () => Iterable<InstanceSample>;
+  /** By name of the consumer; default none. */
+  readonly consumers?: () => ReadonlyMap<string, Told>;
   readonly configuration: () => ConfigurationState;
   /** By name. */
   readonly webhooks: () => ReadonlyMap<string, WebhookNumbers>;
+}
+
+interface Told {
+  readonly told: number;
+  readonly failed: number;
 }
 
 interface ConfigurationState {
@@ -70,6 +77,7 @@ class PrometheusMetrics implements Metrics {
   readonly #localHealth = this.#gauge('sonde_local_health');
   readonly #applied = this.#gauge('sonde_config_last_reload_successful');
   readonly #appliedAt = this.#gauge('sonde_config_last_reload_success_timestamp_seconds');
+  readonly #consumers: Counter;
   #skippedBefore = 0;
 
   constructor(deps: MetricsDeps) {
@@ -86,6 +94,8 @@ class PrometheusMetrics implements Metrics {
     });
     const skipped = family('sonde_slots_skipped_total');
     this.#slotsSkipped = new Counter({ name: skipped.name, help: skipped.help, ...to });
+    const { name, help, labels } = family('sonde_consumer_told_total');
+    this.#consumers = new Counter({ name, help, labelNames: labels, ...to });
     this.#gauge('sonde_build_info').set({ version: deps.version, node: process.versions.node }, 1);
     collectDefaultMetrics({ register: this.#registry });
   }
@@ -120,6 +130,7 @@ class PrometheusMetrics implements Metrics {
         this.#take(report.numbers);
         break;
       case 'target-transition':
+      case 'told':
       case 'desired':
       case 'registry':
       case 'event':
@@ -136,6 +147,7 @@ class PrometheusMetrics implements Metrics {
     this.#localHealth.set(localHealth);
     this.#applied.set(Number(applied));
     this.#appliedAt.set(appliedAt / 1_000);
+    this.#tellConsumers();
     yield await this.#registry.metrics();
     yield* servicesText([...this.#deps.services()]);
     yield* this.#transitions.text();
@@ -154,6 +166,15 @@ class PrometheusMetrics implements Metrics {
     this.#slotsSkipped.inc(more < 0 ? slotsSkipped : more);
     this.#skippedBefore = slotsSkipped;
     for (const late of lateness) this.#lateness.observe(late / 1_000);
+  }
+
+  /** They count themselves; those that are not configured any more go. */
+  #tellConsumers(): void {
+    this.#consumers.reset();
+    for (const [consumer, { told, failed }] of this.#deps.consumers?.() ?? []) {
+      this.#consumers.inc({ consumer, result: 'told' }, told);
+      this.#consumers.inc({ consumer, result: 'failed' }, failed);
+    }
   }
 
   #gauge(name: MetricName): Gauge {

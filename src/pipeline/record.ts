@@ -4,6 +4,7 @@ import type { Check } from '../core/check.ts';
 import type { Flag, WritableHealth } from '../core/health.ts';
 import type { Instance } from '../core/instance.ts';
 import type { Memory } from '../core/memory.ts';
+import type { Told } from '../core/report.ts';
 import type { Numbers } from '../core/rule.ts';
 import type { Seed } from '../core/seed.ts';
 import type { Target, TargetId } from '../core/target.ts';
@@ -57,6 +58,8 @@ interface WriteState {
   /** The guard let this desire through. */
   admitted: boolean;
   written: Written | undefined;
+  /** What those were told that ask no registry. */
+  told: Told;
   /** In dry-run: what would have been written. */
   shadow: Desired | null;
   contestedAt: string | undefined;
@@ -105,6 +108,7 @@ export function newRecord(
       held: null,
       admitted: false,
       written: saved?.written ?? undefined,
+      told: null,
       shadow: null,
       contestedAt: saved?.contestedAt ?? undefined,
       contested: false,
@@ -204,6 +208,19 @@ export function standing(record: InstanceRecord): WritableHealth {
   if (written !== undefined && !written.seen)
     return written.desired.kind === 'health' ? written.desired.health : 'healthy';
   return record.instance.mark?.health ?? 'healthy';
+}
+
+/**
+ * What may be said of it to those who ask no registry: what is desired, as far as floor, brake and operators let it through;
+ * until they do, what stands.
+ */
+export function toldOf(record: InstanceRecord): Told {
+  const { desired, held, admitted, written, told } = record.write;
+  if (record.mode !== 'apply' || desired?.kind === 'release') return { kind: 'release' };
+  if (desired === null) return record.targets.size === 0 ? { kind: 'release' } : told;
+  if (held === null && (admitted || !isDead(desired) || standsDead(record))) return desired;
+  const { mark } = record.instance;
+  return told ?? written?.desired ?? (mark === undefined ? null : { kind: 'health', ...mark });
 }
 
 /** The registry says dead of it, or would if this were no dry-run. */

@@ -11,7 +11,7 @@ import type { BrakeLimits, Hold } from './guard.ts';
 import { strongest } from './interventions.ts';
 import { type Order, Publisher } from './publish.ts';
 import { desiredOf, fingerprint, isWorse, plan, sameDesired, saysAlready } from './reconcile.ts';
-import { type InstanceRecord, isDead, standing, standsDead } from './record.ts';
+import { type InstanceRecord, isDead, standing, standsDead, toldOf } from './record.ts';
 
 export interface WriteBackDeps {
   readonly name: string;
@@ -45,6 +45,8 @@ export class WriteBack {
   readonly #publisher: Publisher;
   readonly #records = new Map<InstanceId, InstanceRecord>();
   readonly #dirty = new Set<InstanceRecord>();
+  /** In this round planned or let through. */
+  readonly #planned = new Set<InstanceRecord>();
   readonly #gate: Gate;
 
   constructor(deps: WriteBackDeps) {
@@ -69,6 +71,7 @@ export class WriteBack {
       setHeld: (record, held) => this.#setHeld(record, held),
       admit: (record) => {
         record.write.admitted = true;
+        this.#planned.add(record);
         this.#carryOut(record);
       },
       ...(deps.before === undefined ? {} : { before: deps.before.#gate }),
@@ -121,9 +124,22 @@ export class WriteBack {
 
   reconcile(): void {
     const now = this.#deps.clock.now();
-    for (const record of this.#dirty) this.#plan(record, now);
+    for (const record of this.#dirty) {
+      this.#plan(record, now);
+      this.#planned.add(record);
+    }
     this.#dirty.clear();
     this.#gate.open(this.#records);
+    for (const record of this.#planned) this.#tell(record);
+    this.#planned.clear();
+  }
+
+  /** Those that ask no registry hear what floor and brake let through. */
+  #tell(record: InstanceRecord): void {
+    const told = toldOf(record);
+    if (sameDesired(told, record.write.told)) return;
+    record.write.told = told;
+    this.#deps.report({ kind: 'told', instance: record.instance.id, told });
   }
 
   #plan(record: InstanceRecord, now: number): void {
@@ -172,6 +188,9 @@ export class WriteBack {
 
   #next(record: InstanceRecord, now: number): ReturnType<typeof plan> {
     const { desired, written, contestedAt, force } = record.write;
+    // Nobody can write there: what was let through is told, and that is all.
+    if (this.#deps.registry.write === undefined)
+      return desired === null || sameDesired(written?.desired ?? null, desired) ? 'rest' : 'write';
     const { mark } = record.instance;
     return plan({ desired, mark, written, contestedAt, force, now, writer: this.#deps.writer });
   }
@@ -179,6 +198,11 @@ export class WriteBack {
   #carryOut(record: InstanceRecord): void {
     const { desired, force, since } = record.write;
     if (desired === null) return;
+    if (this.#deps.registry.write === undefined && record.mode === 'apply') {
+      record.write.written = { desired, at: this.#deps.clock.now(), seen: false };
+      this.#deps.remember(record);
+      return;
+    }
     if (record.mode !== 'dry-run') {
       this.#publisher.offer({ instance: record.instance, desired, force, since });
       return;

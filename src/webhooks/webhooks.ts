@@ -87,6 +87,7 @@ class ReportWebhooks implements Webhooks {
       case 'target-transition':
       case 'health':
       case 'desired':
+      case 'told':
       case 'receipt':
       case 'numbers':
         // What matters of them is told as an event, once.

@@ -72,6 +72,7 @@ describe('/openapi.json', () => {
     ['get', '/v1/configuration', '/v1/configuration', 200],
     ['get', '/v1/events', '/v1/events', 200],
     ['get', '/v1/writes', '/v1/writes', 200],
+    ['get', '/v1/sd/prometheus', '/v1/sd/prometheus', 200],
     ['get', '/v1/interventions', '/v1/interventions', 200],
     ['post', '/v1/interventions', '/v1/interventions', 400],
     ['post', '/-/reload', '/-/reload', 200],

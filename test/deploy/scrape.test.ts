@@ -38,7 +38,14 @@ describeWith('prometheus', 'prometheus', 'a real Prometheus scrapes a running so
     const config = shipped('prometheus.yml')
       .replaceAll('127.0.0.1:9811', `127.0.0.1:${sondePort}`)
       .replace(/(_interval): 15s/g, '$1: 1s')
-      .replace('60s', '1s');
+      .replace('60s', '1s')
+      .replace(
+        'scrape_configs:\n',
+        `scrape_configs:
+  - job_name: providers
+    http_sd_configs: [{ url: "http://127.0.0.1:${sondePort}/v1/sd/prometheus?service=web", refresh_interval: 1s }]
+`,
+      );
     writeFileSync(join(dir, 'prometheus.yml'), config);
     const prometheus = spawn(
       'prometheus',
@@ -77,6 +84,19 @@ describeWith('prometheus', 'prometheus', 'a real Prometheus scrapes a running so
       );
 
     await expect.poll(() => number('sum(sonde_instances{health="healthy"})'), PATIENCE).toBe(2);
+    const discovered = async (): Promise<readonly string[]> => {
+      const { activeTargets } = (await ask('targets?state=active')) as {
+        activeTargets: readonly { discoveredLabels: Readonly<Record<string, string>> }[];
+      };
+      return activeTargets
+        .map(
+          ({ discoveredLabels: one }) =>
+            `${one.__address__} ${one.__meta_sonde_service} ${one.__meta_sonde_health}`,
+        )
+        .filter((text) => text.includes(' web '));
+    };
+    const expected = providers.map(({ port }) => `127.0.0.1:${port} web healthy`);
+    await expect.poll(async () => (await discovered()).toSorted(), PATIENCE).toEqual(expected.toSorted());
     // Until its first scrape Prometheus rightly misses a sonde.
     await expect.poll(() => firing().catch(String), PATIENCE).toEqual([]);
     await providers[0]?.stop();

@@ -48,6 +48,7 @@ class Bench {
     summary: () => this.board.summary(),
     services: () => this.board.services({}),
     samples: () => this.board.samples(),
+    consumers: () => new Map([['edge', { told: 3, failed: 1 }]]),
     configuration: () => ({ applied: true, appliedAt: this.clock.wall() }),
     webhooks: () => new Map([['pager', WEBHOOK]]),
   });

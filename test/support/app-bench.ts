@@ -10,6 +10,7 @@ import type { Memory } from '../../src/core/memory.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { OptionsSchema } from '../../src/core/plugin.ts';
 import type { Report } from '../../src/core/report.ts';
+import type { WriteMode } from '../../src/core/view.ts';
 import { successRateRule } from '../../src/rules/success-rate.ts';
 import { checkNamed } from './check.ts';
 import type { FakeRegistry } from './fake-registry.ts';
@@ -27,6 +28,7 @@ export interface AppBenchOptions {
   readonly clock?: ManualClock;
   readonly config?: Partial<Config>;
   readonly rule?: object;
+  readonly writeMode?: WriteMode;
   readonly memory?: Memory;
 }
 
@@ -54,7 +56,12 @@ export class AppBench {
           name: 'fake',
           kind: 'fake',
           options: {},
-          write: { mode: 'apply', writer: 'sonde', maxPerSecond: 50, perInstanceEvery: 10_000 },
+          write: {
+            mode: options.writeMode ?? 'apply',
+            writer: 'sonde',
+            maxPerSecond: 50,
+            perInstanceEvery: 10_000,
+          },
           networks: { deny: [] },
           guard: { allowance: 0.05, freezeAbove: 0.6 },
         },
@@ -62,6 +69,7 @@ export class AppBench {
       checks: [checkNamed('web', { rule: { kind: 'success-rate', options: decoded.value } })],
       policies: [],
       webhooks: [],
+      consumers: [],
       localHealth: { anchors: [] },
       engine: { concurrency: 512, perHost: 512, scripts: 4, extraLooks: 0.5 },
       positions: new Map(),
