@@ -51,8 +51,16 @@ export class Directory {
         if (first) this.#listed.add(report.registry);
         return first;
       }
-      default:
+      case 'observed':
+      case 'target-transition':
+      case 'health':
+      case 'desired':
+      case 'receipt':
+      case 'numbers':
+      case 'event':
         return false;
+      default:
+        return report satisfies never;
     }
   }
 

@@ -59,7 +59,7 @@ export class HaproxyAgent implements Telling {
         log.info('HAProxy may ask', where);
         attempt = 0;
       });
-      if (signal.aborted || failure === undefined) return;
+      if (failure === undefined) return;
       if (attempt === 0)
         log.warn('HAProxy cannot ask: the address cannot be had', { ...where, error: failure });
       await clock.sleep(backoffDelay(AGAIN, attempt, random()), signal).catch(() => undefined);

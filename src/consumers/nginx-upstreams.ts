@@ -59,13 +59,16 @@ export class NginxUpstreams implements Telling {
       }
       const wait = this.#failures > 0 ? backoffDelay(AGAIN, this.#failures, random()) : COALESCE;
       const calm = Math.max(wait, this.#reloadedAt + this.config.reloadEvery - clock.now());
-      await clock.sleep(calm, signal).catch(() => undefined);
-      if (signal.aborted) return;
+      const woke = await clock.sleep(calm, signal).then(
+        () => true,
+        () => false,
+      );
+      if (!woke) return;
       const failure = await this.#tell(signal);
       if (failure === undefined) {
         if (this.#failures > 0) log.info('nginx was told again', fields);
         this.#failures = 0;
-      } else if (!signal.aborted) {
+      } else {
         this.#failed++;
         if (++this.#failures === 1)
           log.warn('nginx could not be told; it is tried again', { ...fields, error: failure });
@@ -80,6 +83,8 @@ export class NginxUpstreams implements Telling {
       if (!this.#unread) return undefined;
       await this.#reload(signal);
     } catch (error) {
+      // Who is stopped has not failed.
+      if (signal.aborted) return undefined;
       // A file that was not written is to be written again.
       return error instanceof Error ? error.message.slice(0, MOST_SHOWN) : String(error);
     }

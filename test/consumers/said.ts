@@ -4,7 +4,7 @@ import type { Said } from '../../src/consumers/directory.ts';
 import type { Instance, InstanceId } from '../../src/core/instance.ts';
 import type { Told } from '../../src/core/report.ts';
 
-export function instanceOf(fields: Partial<Instance> = {}): Instance {
+function instanceOf(fields: Partial<Instance> = {}): Instance {
   const { service = 'web', host = '10.0.0.1', port = 80 } = fields;
   return {
     id: `${service}-${host}-${port}` as InstanceId,
