@@ -92,6 +92,7 @@ export const SCHEMAS = {
         writeMode,
         pendingWrites: count,
         held: count,
+        notices: list(text),
       }),
     ),
     localHealth: number,

@@ -360,6 +360,7 @@ class ReportBoard implements Board {
       writeMode,
       pendingWrites: told?.pendingWrites ?? 0,
       held,
+      notices: told?.notices ?? [],
     };
   }
 

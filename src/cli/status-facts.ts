@@ -52,6 +52,7 @@ export function troublesOf({ summary, configuration, services }: Facts): readonl
       .map(
         ({ name, snapshotAge }) => `registry ${name} does not answer, for ${Math.round(snapshotAge ?? 0)} s`,
       ),
+    ...registries.flatMap(({ name, notices }) => notices.map((notice) => `registry ${name}: ${notice}`)),
     ...(firstRound.done < firstRound.total
       ? [`the first round is not over: ${firstRound.done} of ${firstRound.total} targets were looked at`]
       : []),

@@ -47,7 +47,7 @@ const snapshot = z.discriminatedUnion('kind', [
       .refine((list) => new Set(list.map(({ key }) => key)).size === list.length, 'two entries have one key'),
   }),
   z.object({ kind: z.literal('gone'), ...serviceName }),
-  z.object({ kind: z.literal('synced') }),
+  z.object({ kind: z.literal('synced'), notices: z.array(z.string()).exactOptional() }),
 ]);
 
 const receipts = z.array(

@@ -20,6 +20,11 @@ export interface Registry {
   write?(requests: readonly WriteRequest[], signal: AbortSignal): Promise<readonly Receipt[]>;
   /** The most requests that `write` takes at once. */
   readonly batchSize: number;
+  /**
+   * Milliseconds after which a `dead` that stands there is asked for once more, where the registry forgets it otherwise;
+   * undefined where nothing lapses. What to renew, if anything, is for `write` to find.
+   */
+  readonly renewEvery?: number;
 }
 
 export interface WriteRequest {

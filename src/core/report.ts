@@ -73,6 +73,7 @@ export type Report =
       readonly syncedAt: number | null;
       readonly instances: number;
       readonly pendingWrites: number;
+      readonly notices: readonly string[];
       readonly error?: string;
     }
   | { readonly kind: 'numbers'; readonly numbers: EngineNumbers }

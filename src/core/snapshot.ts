@@ -12,4 +12,8 @@ export type Snapshot =
    * services which were not told since are gone. Repeated at least every 10 s while the registry answers, so that
    * silence is never taken for "no change".
    */
-  | { readonly kind: 'synced' };
+  | {
+      readonly kind: 'synced';
+      /** What the registry does on its own that people should know (self-preservation, …): a sentence each, now. */
+      readonly notices?: readonly string[];
+    };

@@ -74,6 +74,8 @@ export interface RegistryView {
   readonly writeMode: WriteMode;
   readonly pendingWrites: number;
   readonly held: number;
+  /** What the registry does on its own that people should know, a sentence each. */
+  readonly notices: readonly string[];
 }
 
 /** How far the prober doubts itself, and what follows. */

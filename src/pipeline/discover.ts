@@ -23,7 +23,7 @@ export interface DiscoverHandlers {
   known(service?: ServiceName): number;
   services(): readonly ServiceName[];
   apply(service: ServiceName, entries: readonly Entry[]): void;
-  synced(): void;
+  synced(notices: readonly string[]): void;
   failed(error: RegistryError): void;
 }
 
@@ -95,7 +95,7 @@ class Follower {
         answered();
         if (first !== undefined && !this.#takeListing(first)) return;
         first = undefined;
-        this.#handlers.synced();
+        this.#handlers.synced(snapshot.notices ?? []);
       }
     } finally {
       watchdog[Symbol.dispose]();

@@ -49,6 +49,7 @@ export class Source {
   /** Undefined before the first answer or failure. */
   #up: boolean | undefined;
   #syncedAt: number | null = null;
+  #notices: readonly string[] = [];
 
   /** `before` is the source of the same registry before a reload. */
   constructor(spec: PipelineRegistry, deps: SourceDeps, before?: Source) {
@@ -58,6 +59,7 @@ export class Source {
     if (before !== undefined) {
       this.#up = before.#up;
       this.#syncedAt = before.#syncedAt;
+      this.#notices = before.#notices;
     }
     const writeBack = new WriteBack({
       ...spec,
@@ -126,14 +128,29 @@ export class Source {
         apply: (service, entries) => {
           if (!signal.aborted) instances.enrol(this.home, roster.apply(name, service, entries));
         },
-        synced: () => {
+        synced: (notices) => {
           this.#syncedAt = clock.now();
+          this.#notice(notices);
           this.#setUp(true);
         },
         failed: (error) => this.#setUp(false, error.message),
       },
       signal,
     );
+  }
+
+  /** What is said for the first time is told once. */
+  #notice(notices: readonly string[]): void {
+    const { name } = this.spec;
+    for (const notice of notices) {
+      if (this.#notices.includes(notice)) continue;
+      this.#deps.log.warn('The registry does something on its own', { registry: name, notice });
+      this.#deps.report({
+        kind: 'event',
+        event: { kind: 'registry', subject: name, reason: 'notice', detail: notice },
+      });
+    }
+    this.#notices = notices;
   }
 
   #setUp(up: boolean, error?: string): void {
@@ -158,6 +175,7 @@ export class Source {
       syncedAt: this.#syncedAt,
       instances: this.#deps.roster.size(name),
       pendingWrites: this.writeBack.pending,
+      notices: this.#notices,
       ...(error === undefined ? {} : { error }),
     });
   }

@@ -192,7 +192,18 @@ export class WriteBack {
     if (this.#deps.registry.write === undefined)
       return desired === null || sameDesired(written?.desired ?? null, desired) ? 'rest' : 'write';
     const { mark } = record.instance;
-    return plan({ desired, mark, written, contestedAt, force, now, writer: this.#deps.writer });
+    const next = plan({ desired, mark, written, contestedAt, force, now, writer: this.#deps.writer });
+    return next === 'rest' && this.#lapses(record, now) ? 'write' : next;
+  }
+
+  /** It stands there, and will not for ever. */
+  #lapses(record: InstanceRecord, now: number): boolean {
+    const { renewEvery } = this.#deps.registry;
+    const { desired, written } = record.write;
+    if (renewEvery === undefined || record.mode !== 'apply' || desired === null || !isDead(desired))
+      return false;
+    const asked = written === undefined ? Number.NEGATIVE_INFINITY : written.at;
+    return now - asked >= renewEvery && this.#stands(record, desired);
   }
 
   #carryOut(record: InstanceRecord): void {

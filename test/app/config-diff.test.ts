@@ -43,6 +43,7 @@ function running(config: Config, source = '/etc/sonde/sonde.yaml'): Running {
       writeMode: write.mode,
       pendingWrites: 0,
       held: 0,
+      notices: [],
     })),
     instances: [
       instance('a1', { service: 'web-cart', checks: [check('healthy'), check('healthy', { name: 'port' })] }),

@@ -144,6 +144,7 @@ describe('the board', () => {
       syncedAt: clock.now(),
       instances: 3,
       pendingWrites: 1,
+      notices: ['it keeps what it should not'],
     });
     await clock.advance(2_500);
     expect(board.summary()).toEqual({
@@ -161,6 +162,7 @@ describe('the board', () => {
           writeMode: 'apply',
           pendingWrites: 1,
           held: 1,
+          notices: ['it keeps what it should not'],
         },
       ],
       localHealth: 0,
@@ -194,6 +196,7 @@ describe('the board', () => {
       up: false,
       snapshotAge: null,
       instances: 0,
+      notices: [],
     });
   });
 

@@ -58,7 +58,7 @@ b000000000000001   pause   shop/web-*   2           30m    ana@desk   the disk �
       localHealth: 2,
       firstRound: { done: 3, total: 4 },
       registries: [
-        { ...local, up: false, snapshotAge: 42 },
+        { ...local, up: false, snapshotAge: 42, notices: ['it keeps 2 instances that do not renew'] },
         { ...other, up: false, snapshotAge: null },
       ],
     };
@@ -75,6 +75,7 @@ b000000000000001   pause   shop/web-*   2           30m    ana@desk   the disk �
     expect(text.slice(text.indexOf('×'))).toBe(
       `× registry other was never listed
 × registry local does not answer, for 42 s
+× registry local: it keeps 2 instances that do not renew
 × the first round is not over: 3 of 4 targets were looked at
 × this prober doubts itself: local health 2, 0 would be well
 × shop/web-cart has nobody who serves: 2 of 2 dead

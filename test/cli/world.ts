@@ -132,6 +132,7 @@ export function makeWorld(): World {
           writeMode: 'apply',
           pendingWrites: 1,
           held: 1,
+          notices: [],
         },
         {
           name: 'other',
@@ -142,6 +143,7 @@ export function makeWorld(): World {
           writeMode: 'dry-run',
           pendingWrites: 0,
           held: 0,
+          notices: [],
         },
       ],
       localHealth: 0,

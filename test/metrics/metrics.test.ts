@@ -91,7 +91,7 @@ function everything(bench: Bench): void {
     healthChanged(one, 'dead', 'dead'),
     desired(one, 'dead', 'frozen'),
     receipt('written'),
-    { kind: 'registry', registry: 'local', up: true, syncedAt, instances: 2, pendingWrites: 7 },
+    { kind: 'registry', registry: 'local', up: true, syncedAt, instances: 2, pendingWrites: 7, notices: [] },
     {
       kind: 'numbers',
       numbers: {

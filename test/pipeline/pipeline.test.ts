@@ -346,4 +346,48 @@ describe('the pipeline', () => {
     expect(registry.mark('web', 'a:1')?.health).toBe('dead');
     expect(clock.pending).toBe(0);
   });
+
+  it('asks once more for a dead that would lapse, and for nothing else', async () => {
+    const registry = new FakeRegistry();
+    registry.renewEvery = 20 * 60_000;
+    registry.put('web', 'a:1');
+    registry.put('web', 'b:1');
+    const { clock, judge } = await start(registry);
+    judge('web/a:1', 'dead', 'connect-refused');
+    judge('web/b:1', 'healthy', 'passing');
+    await clock.advance(1_000);
+    expect(registry.writes.map(({ value }) => value).sort()).toEqual(['dead', 'healthy']);
+    const { batches } = registry;
+    await clock.advance(19 * 60_000);
+    expect(registry.batches).toBe(batches);
+    await clock.advance(2 * 60_000);
+    expect(registry.batches).toBe(batches + 1);
+    await clock.advance(60 * 60_000);
+    expect(registry.batches).toBe(batches + 4);
+    // The registry found nothing to change.
+    expect(registry.writes.length).toBe(2);
+  });
+
+  it('tells once what a registry says of itself, and shows it as long as it says so', async () => {
+    const registry = new FakeRegistry();
+    registry.put('web', 'a:1');
+    const { clock, reports } = await start(registry);
+    const told = (): unknown =>
+      reports.flatMap((report) =>
+        report.kind === 'event' && report.event.reason === 'notice' ? [report.event.detail] : [],
+      );
+    const shown = (): unknown => {
+      const last = reports.findLast((report) => report.kind === 'registry');
+      return last?.kind === 'registry' ? last.notices : undefined;
+    };
+    registry.say('it keeps what does not renew');
+    await clock.advance(1_000);
+    registry.say('it keeps what does not renew');
+    await clock.advance(1_000);
+    expect(told()).toEqual(['it keeps what does not renew']);
+    expect(shown()).toEqual(['it keeps what does not renew']);
+    registry.say();
+    await clock.advance(1_000);
+    expect(shown()).toEqual([]);
+  });
 });

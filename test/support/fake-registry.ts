@@ -12,6 +12,9 @@ export interface WriteLogLine {
 
 export class FakeRegistry implements Registry {
   readonly batchSize: number;
+  renewEvery?: number;
+  /** Told with every confirmation. */
+  notices: readonly string[] = [];
   /** Every write that changed something, in order. */
   readonly writes: WriteLogLine[] = [];
   /** How often `write` was called. */
@@ -67,6 +70,12 @@ export class FakeRegistry implements Registry {
     this.#notify();
   }
 
+  /** It confirms itself, and says this besides. */
+  say(...notices: string[]): void {
+    this.notices = notices;
+    this.#notify();
+  }
+
   fail(error: RegistryError | undefined): void {
     this.failing = error;
     this.#notify();
@@ -88,7 +97,7 @@ export class FakeRegistry implements Registry {
         told.delete(service);
         yield { kind: 'gone', namespace: 'default', service };
       }
-      yield { kind: 'synced' };
+      yield { kind: 'synced', notices: this.notices };
       await this.#changed(signal);
     }
   }
