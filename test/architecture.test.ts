@@ -24,6 +24,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
     'board',
     'consumers',
     'journal',
+    'local-health',
     'metrics',
     'webhooks',
     'api',

@@ -17,10 +17,13 @@ import type { Registry } from '../core/registry.ts';
 import type { Report, Reporter } from '../core/report.ts';
 import type { WriteMode } from '../core/view.ts';
 import { createEngine, type EngineCheck } from '../engine/engine.ts';
+import { createLocalHealth } from '../local-health/local-health.ts';
+import type { Sources } from '../local-health/sources.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { matches } from '../pipeline/match.ts';
 import { Pipeline, type PipelinePlan } from '../pipeline/pipeline.ts';
 import { createWebhooks } from '../webhooks/webhooks.ts';
+import { anchorLook } from './anchor-look.ts';
 import { explain } from './explain.ts';
 import { Kept, type Prepared } from './kept.ts';
 import { CheckMaker, pick } from './make-checks.ts';
@@ -40,6 +43,8 @@ export interface AppDeps {
   readonly tap?: Reporter;
   /** What survives the process; default nothing. */
   readonly state?: State;
+  /** What the system tells of this process; for tests. */
+  readonly sources?: Sources;
   /** Where to read the configuration again; without it a reload changes nothing. */
   readonly origin?: Origin;
 }
@@ -57,12 +62,26 @@ export interface App extends AsyncDisposable {
   run(signal: AbortSignal): Promise<void>;
 }
 
+/** The place that this prober looks from. */
+const VANTAGE = 'local';
+
 /** Nothing is open yet but what registries and probes open when they are made; disposing closes it all. */
 export function assemble(first: Loaded, deps: AppDeps): App {
   const { clock, log, tap, state = NO_STATE } = deps;
   const { memory } = state;
   const scope = new AsyncDisposableStack();
-  const maker = new CheckMaker(clock, log);
+  const localHealth = scope.use(
+    createLocalHealth({
+      clock,
+      log,
+      vantage: VANTAGE,
+      anchors: first.config.localHealth.anchors,
+      look: anchorLook(clock, log, scope),
+      report: (said) => report(said),
+      ...(deps.sources === undefined ? {} : { sources: deps.sources }),
+    }),
+  );
+  const maker = new CheckMaker(clock, log, () => localHealth.timeoutFactor);
   const checks = scope.use(new Kept<EngineCheck>());
   const registries = scope.use(new Kept<Registry>());
   let inForce = first.config;
@@ -75,7 +94,7 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     kindOf,
     shadowOf: (check) => checks.get(check)?.check.shadow?.ruleName,
     memory,
-    localHealth: () => 0,
+    localHealth: () => localHealth.view(),
   });
   const webhooks = createWebhooks({
     webhooks: first.config.webhooks,
@@ -108,6 +127,7 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     metrics.take(said);
     webhooks.take(said);
     consumers.take(said);
+    if (said.kind === 'registry') localHealth.registry(said.registry, said.up);
     tap?.(said);
   };
 
@@ -134,6 +154,7 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     board.setRegistries(registryInfos(loaded));
     webhooks.replace(config.webhooks);
     engine.tell({ kind: 'limits', limits: config.engine });
+    localHealth.adopt(config.localHealth.anchors);
     const changes = pipeline.replan(planOf(loaded, prepared));
     consumers.replace(
       config.consumers,
@@ -155,8 +176,9 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     checks: (name) => checks.get(name),
     clock,
     log,
-    vantage: 'local',
+    vantage: VANTAGE,
     limits: first.config.engine,
+    doubt: localHealth,
     emit: (message) => pipeline.hear(message),
   });
   const pipeline = new Pipeline({
@@ -167,6 +189,7 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     memory,
     random: deps.random,
     report,
+    doubt: () => localHealth.doubt,
   });
 
   const control: Control = {
@@ -198,7 +221,14 @@ export function assemble(first: Loaded, deps: AppDeps): App {
       clock,
       control,
       explain: (id) =>
-        explain(id, { board, pipeline, ruleOf: (name) => checks.get(name)?.rule, config: inForce, clock }),
+        explain(id, {
+          board,
+          pipeline,
+          madeOf: (name) => checks.get(name),
+          config: inForce,
+          clock,
+          prober: () => localHealth.view(),
+        }),
       configuration: () => ({
         ...reloader.view,
         checks: checks.fingerprints,
@@ -228,6 +258,7 @@ export function assemble(first: Loaded, deps: AppDeps): App {
       state.run(() => pipeline.waitingFor.length === 0, ended.signal),
       webhooks.run(ended.signal),
       consumers.run(ended.signal),
+      localHealth.run(ended.signal),
     ].map((work) => work.catch((error: unknown) => bug.abort(error)));
     try {
       await pipeline.run(stop);

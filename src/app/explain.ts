@@ -7,7 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import type { ExplainView } from '../core/explain-view.ts';
 import type { Intervention } from '../core/intervention.ts';
 import type { Rule } from '../core/rule.ts';
-import type { InstanceView } from '../core/view.ts';
+import type { InstanceView, LocalHealthView } from '../core/view.ts';
 import { globMatches } from '../lib/glob.ts';
 import { formatHostPort } from '../lib/host-port.ts';
 import { isoTime } from '../lib/iso-time.ts';
@@ -16,25 +16,34 @@ import type { Pipeline } from '../pipeline/pipeline.ts';
 export interface Explainers {
   readonly board: Pick<Board, 'instance' | 'failures'>;
   readonly pipeline: Pick<Pipeline, 'targets' | 'interventions'>;
-  readonly ruleOf: (check: string) => Rule | undefined;
+  readonly madeOf: (check: string) => { readonly rule: Rule; readonly shadow?: Rule } | undefined;
   readonly config: Config;
   readonly clock: Clock;
+  readonly prober: () => LocalHealthView;
 }
 
 /** Undefined where there is no such instance. */
 export function explain(id: string, parts: Explainers): ExplainView | undefined {
-  const { board, pipeline, ruleOf, config, clock } = parts;
+  const { board, pipeline, madeOf, config, clock } = parts;
   const instance = board.instance(id);
   if (instance === undefined) return undefined;
   const narration = { now: clock.now(), time: (at: number) => isoTime(at).slice(11, 19) };
   const at = (pointer: string): string | null => config.positions.get(pointer) ?? null;
   const checks = new Map<string, CheckOrigin>();
-  for (const { check, state } of pipeline.targets(id) ?? []) {
-    const { name, ruleName: rule } = check;
+  const origin = (ruleName: string, kind: string, rule: Rule | undefined, state: unknown) => ({
+    rule: { name: ruleName, kind, position: at(`/rules/${ruleName}`) },
+    explanation: state === undefined ? undefined : rule?.explain?.(state, narration),
+  });
+  for (const { check, state, shadow } of pipeline.targets(id) ?? []) {
+    const { name } = check;
+    const made = madeOf(name);
+    const beside = check.shadow;
     checks.set(name, {
       position: at(`/checks/${config.checks.findIndex((one) => one.name === name)}`),
-      rule: { name: rule, kind: check.rule.kind, position: at(`/rules/${rule}`) },
-      explanation: state === undefined ? undefined : ruleOf(name)?.explain?.(state, narration),
+      ...origin(check.ruleName, check.rule.kind, made?.rule, state),
+      ...(beside !== undefined && {
+        shadow: origin(beside.ruleName, beside.rule.kind, made?.shadow, shadow),
+      }),
     });
   }
   return explainView({
@@ -42,6 +51,7 @@ export function explain(id: string, parts: Explainers): ExplainView | undefined 
     failures: board.failures(id),
     checks,
     interventions: pipeline.interventions().filter((one) => concerns(one, instance)),
+    prober: parts.prober(),
     now: clock.wall(),
   });
 }

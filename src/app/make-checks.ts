@@ -16,14 +16,17 @@ import type { Recipe } from './kept.ts';
 export class CheckMaker {
   readonly #clock: Clock;
   readonly #log: Log;
+  /** What timeouts are multiplied with now. */
+  readonly #stretch: () => number;
   /** Shared by all checks over all reloads. */
   #resolver: Resolve | undefined;
   #networks = '';
   #scripts: LimitFunction | undefined;
 
-  constructor(clock: Clock, log: Log) {
+  constructor(clock: Clock, log: Log, stretch: () => number = () => 1) {
     this.#clock = clock;
     this.#log = log;
+    this.#stretch = stretch;
   }
 
   /** What the checks of the configuration are made of; asks nothing of the network. */
@@ -61,13 +64,17 @@ export class CheckMaker {
   }
 
   #probeDeps(check: Check, baseDir: string, scope: AsyncDisposableStack): ProbeDeps {
-    const { connectTimeout, timeout } = check;
+    const stretched = (timeout: number): number => Math.round(timeout * this.#stretch());
     return {
       clock: this.#clock,
       log: this.#log,
       scope,
-      connectTimeout,
-      timeout,
+      get connectTimeout() {
+        return stretched(check.connectTimeout);
+      },
+      get timeout() {
+        return stretched(check.timeout);
+      },
       baseDir,
       resolve: (...asked) => adopted(this.#resolver)(...asked),
       scriptLimit: (run) => adopted(this.#scripts)(run),

@@ -9,7 +9,14 @@ import { FORGETFUL, type Memory } from '../core/memory.ts';
 import type { Report, Reporter } from '../core/report.ts';
 import type { InstanceSample } from '../core/sample.ts';
 import type { TargetId } from '../core/target.ts';
-import type { InstanceView, LastLookView, RegistryView, SummaryView, WriteMode } from '../core/view.ts';
+import {
+  type InstanceView,
+  type LastLookView,
+  type LocalHealthView,
+  PROBER_WELL,
+  type RegistryView,
+  type SummaryView,
+} from '../core/view.ts';
 import { parseIsoTime } from '../lib/iso-time.ts';
 import { Changes } from './changes.ts';
 import { type EventFilter, EventLog } from './event-log.ts';
@@ -30,6 +37,7 @@ import {
   instanceSample,
   instanceView,
   lookView,
+  registryView,
   type ShadowOf,
   serviceView,
   writeRowView,
@@ -46,15 +54,11 @@ export interface BoardDeps {
   readonly shadowOf?: ShadowOf;
   /** Where events survive; default nowhere. */
   readonly memory?: Memory;
-  /** How far the prober doubts itself; 0, the default, is perfect. */
-  readonly localHealth?: () => number;
+  /** How far the prober doubts itself; default not at all. */
+  readonly localHealth?: () => LocalHealthView;
 }
 
-export interface RegistryInfo {
-  readonly name: string;
-  readonly kind: string;
-  readonly writeMode: WriteMode;
-}
+export type RegistryInfo = Pick<RegistryView, 'name' | 'kind' | 'writeMode'>;
 
 /** Lists are in the order of place.ts and start after `after`, which need not exist any more. */
 export interface Board {
@@ -191,13 +195,17 @@ class ReportBoard implements Board {
         total += targets;
       }
     }
+    const prober = this.#deps.localHealth?.() ?? PROBER_WELL;
     return {
       version: this.#deps.version,
       instances,
       services: this.#services.size,
       targets: total,
-      registries: this.#configured.map((info) => this.#registryView(info)),
-      localHealth: this.#deps.localHealth?.() ?? 0,
+      registries: this.#configured.map((info) =>
+        registryView(info, this.#registries.get(info.name), this.#services.values(), this.#deps.clock.now()),
+      ),
+      localHealth: prober.score,
+      prober,
       firstRound: { done, total },
     };
   }
@@ -339,29 +347,6 @@ class ReportBoard implements Board {
   #seededSince({ mark }: InstanceEntry['instance'], health: Health): number {
     const since = health === 'unknown' || mark === undefined ? undefined : parseIsoTime(mark.since);
     return since ?? this.#deps.clock.now();
-  }
-
-  #registryView({ name, kind, writeMode }: RegistryInfo): RegistryView {
-    const told = this.#registries.get(name);
-    const syncedAt = told?.syncedAt ?? null;
-    let instances = 0;
-    let held = 0;
-    for (const service of this.#services.values()) {
-      if (service.registry !== name) continue;
-      instances += service.size;
-      for (const count of service.held.values()) held += count;
-    }
-    return {
-      name,
-      kind,
-      up: told?.up ?? false,
-      snapshotAge: syncedAt === null ? null : Math.max(0, this.#deps.clock.now() - syncedAt) / 1_000,
-      instances,
-      writeMode,
-      pendingWrites: told?.pendingWrites ?? 0,
-      held,
-      notices: told?.notices ?? [],
-    };
   }
 
   #placeOf(subject: string): Partial<ServicePlace> {

@@ -3,7 +3,7 @@
 import type { CheckExplainView, ExplainView } from '../core/explain-view.ts';
 import type { Explanation } from '../core/explanation.ts';
 import type { Intervention } from '../core/intervention.ts';
-import type { CheckView, InstanceView, LastLookView, WriteView } from '../core/view.ts';
+import type { CheckView, InstanceView, LastLookView, LocalHealthView, WriteView } from '../core/view.ts';
 import { formatAge } from '../lib/age.ts';
 import { formatHostPort } from '../lib/host-port.ts';
 import { parseIsoTime } from '../lib/iso-time.ts';
@@ -16,6 +16,7 @@ export interface ExplainInput {
   readonly checks: ReadonlyMap<string, CheckOrigin>;
   /** Those in force for this instance. */
   readonly interventions: readonly Intervention[];
+  readonly prober: LocalHealthView;
   /** `Clock.wall()`. */
   readonly now: number;
 }
@@ -27,10 +28,12 @@ export interface CheckOrigin {
   readonly rule: CheckExplainView['rule'];
   /** In the words of the rule; undefined where it has none. */
   readonly explanation: Explanation | undefined;
+  /** The check's shadow rule, where it has one. */
+  readonly shadow?: Pick<CheckOrigin, 'rule' | 'explanation'>;
 }
 
 export function explainView(input: ExplainInput): ExplainView {
-  const { instance, failures, checks, interventions, now } = input;
+  const { instance, failures, checks, interventions, prober, now } = input;
   const explained = instance.checks.map((check) =>
     explainCheck(check, checks.get(check.name), failures.get(check.name) ?? [], now),
   );
@@ -39,6 +42,7 @@ export function explainView(input: ExplainInput): ExplainView {
     sentence: sentenceOf(input),
     checks: explained,
     write: writeSentence(instance, interventions),
+    doubt: doubtSentence(prober),
     interventions,
   };
 }
@@ -75,7 +79,31 @@ function explainCheck(
     counters: origin?.explanation?.counters ?? { passed, total, rate, reach },
     changes: origin?.explanation?.changes ?? [],
     failures: failures.toReversed(),
+    ...shadowOf(check, origin),
   };
+}
+
+function shadowOf(
+  { health, shadow }: CheckView,
+  origin: CheckOrigin | undefined,
+): Pick<CheckExplainView, 'shadow'> {
+  if (shadow === undefined || shadow === null || origin?.shadow === undefined) return {};
+  const { rule, explanation } = origin.shadow;
+  const because = explanation === undefined ? '' : `, ${explanation.because}`;
+  const compared = shadow.health === health ? 'would say so too' : `would be ${shadow.health}`;
+  const sentence = `By ${rule.name} it ${compared}: ${shadow.reason}${because}.`;
+  return { shadow: { rule, health: shadow.health, reason: shadow.reason, sentence } };
+}
+
+function doubtSentence(prober: LocalHealthView): string | null {
+  const { score, reasons, quarantinedUntil, suspectsSelf, timeoutFactor } = prober;
+  if (quarantinedUntil === null && !suspectsSelf && score === 0) return null;
+  const why = reasons.length === 0 ? '' : `: ${reasons.join(', ')}`;
+  const head = `The prober doubts itself (local health ${score} of 8${why})`;
+  if (quarantinedUntil !== null)
+    return `${head}: failures that it sees count for nothing until ${timeOf(quarantinedUntil)} at least, passes do.`;
+  if (suspectsSelf) return `${head}: nobody is reached any more, so nothing is written dead for now.`;
+  return `${head}: timeouts are ${timeoutFactor} times as long.`;
 }
 
 /** The clause of the rule, or the numbers of its verdict; with what the last look found where that failed or is ours. */

@@ -2,8 +2,9 @@
 
 import { HEALTHS } from '../core/health.ts';
 import type { ServiceView, WriteRowView } from '../core/list-view.ts';
+import type { Report } from '../core/report.ts';
 import type { InstanceSample } from '../core/sample.ts';
-import type { CheckView, InstanceView, LastLookView, WriteView } from '../core/view.ts';
+import type { CheckView, InstanceView, LastLookView, RegistryView, WriteView } from '../core/view.ts';
 import { isoTime } from '../lib/iso-time.ts';
 import type { InstanceEntry } from './instance-entry.ts';
 import type { ServiceEntry } from './service-entry.ts';
@@ -85,6 +86,34 @@ export function serviceView(entry: ServiceEntry<InstanceEntry>): ServiceView {
       total,
       rate: total === 0 ? null : passed / total,
     })),
+  };
+}
+
+/** `told` is what was last said of it; `services` may be those of all registries. */
+export function registryView(
+  { name, kind, writeMode }: Pick<RegistryView, 'name' | 'kind' | 'writeMode'>,
+  told: Extract<Report, { readonly kind: 'registry' }> | undefined,
+  services: Iterable<ServiceEntry<InstanceEntry>>,
+  now: number,
+): RegistryView {
+  const syncedAt = told?.syncedAt ?? null;
+  let instances = 0;
+  let held = 0;
+  for (const service of services) {
+    if (service.registry !== name) continue;
+    instances += service.size;
+    for (const count of service.held.values()) held += count;
+  }
+  return {
+    name,
+    kind,
+    up: told?.up ?? false,
+    snapshotAge: syncedAt === null ? null : Math.max(0, now - syncedAt) / 1_000,
+    instances,
+    writeMode,
+    pendingWrites: told?.pendingWrites ?? 0,
+    held,
+    notices: told?.notices ?? [],
   };
 }
 

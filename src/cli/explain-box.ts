@@ -14,7 +14,7 @@ import { labelled, wrap } from './wrap.ts';
 
 /** `now` as `Clock.wall()`. */
 export function explainBox(view: ExplainView, look: Look, now: number): string {
-  const { instance, sentence, checks, write, interventions } = view;
+  const { instance, sentence, checks, write, doubt, interventions } = view;
   const { id, registry, namespace, service } = instance;
   const width = look.width - 3;
   const lines = [
@@ -22,6 +22,7 @@ export function explainBox(view: ExplainView, look: Look, now: number): string {
     ...checks.flatMap((check) => ['', ...checkLines(check, look, width - 2, now)]),
     '',
     ...labelled('write', [write], width),
+    ...labelled('prober', doubt === null ? [] : [doubt], width),
     ...interventions.flatMap((one) => labelled(one.kind, [interventionLine(one, now)], width)),
   ];
   const title = printable(`${namespace}/${service} ${addressOf(instance)}`);
@@ -31,6 +32,7 @@ export function explainBox(view: ExplainView, look: Look, now: number): string {
 
 function checkLines(check: CheckExplainView, look: Look, width: number, now: number): readonly string[] {
   const { name, kind, health, reason, since, sentence, position, rule, counters, changes, failures } = check;
+  const { shadow } = check;
   const at = (place: string | null): string => (place === null ? '' : `, ${place}`);
   const numbers = Object.entries(counters).map(([key, value]) => `${key} ${value === null ? '-' : value}`);
   const lines = [
@@ -43,6 +45,7 @@ function checkLines(check: CheckExplainView, look: Look, width: number, now: num
       changes.map(({ to, when }) => `to ${to}: ${when}`),
       width,
     ),
+    ...labelled('shadow', shadow === undefined ? [] : [shadow.sentence], width),
     ...labelled('failures', failures.map(failureLine), width),
   ];
   const title = `check ${printable(name)}: ${healthText(health, look)}, ${reason}, since ${timeOf(since)} (${age(since, now)})`;

@@ -41,7 +41,7 @@ export async function gatherFacts(
 
 /** A sentence for each thing that is not well; a dead instance beside others that serve is none. */
 export function troublesOf({ summary, configuration, services }: Facts): readonly string[] {
-  const { registries, firstRound, localHealth } = summary;
+  const { registries, firstRound, localHealth, prober } = summary;
   const { rejected } = configuration;
   return [
     ...registries
@@ -56,7 +56,8 @@ export function troublesOf({ summary, configuration, services }: Facts): readonl
     ...(firstRound.done < firstRound.total
       ? [`the first round is not over: ${firstRound.done} of ${firstRound.total} targets were looked at`]
       : []),
-    ...(localHealth > 0 ? [`this prober doubts itself: local health ${localHealth}, 0 would be well`] : []),
+    ...(localHealth > 0 || prober.quarantinedUntil !== null ? [doubtOf(summary)] : []),
+    ...(prober.suspectsSelf ? ['nobody is reached any more: this prober suspects itself'] : []),
     ...services
       .filter(({ instances }) => instances.dead > 0 && serving(instances) === 0)
       .map(
@@ -67,6 +68,18 @@ export function troublesOf({ summary, configuration, services }: Facts): readonl
       ? []
       : [`the last reload was rejected at ${rejected.at}; nothing was changed by it`]),
   ];
+}
+
+function doubtOf({ localHealth, prober }: SummaryView): string {
+  const { reasons, quarantinedUntil, anchors } = prober;
+  const missed = anchors.filter(({ reached }) => reached === false).map(({ anchor }) => anchor);
+  const why = [...reasons, ...(missed.length === 0 ? [] : [`not reached: ${missed.join(', ')}`])];
+  const because = why.length === 0 ? '' : ` (${why.join('; ')})`;
+  const until =
+    quarantinedUntil === null
+      ? ''
+      : `; failures that it sees count for nothing until ${quarantinedUntil.slice(11, 19)} at least`;
+  return `this prober doubts itself: local health ${localHealth}, 0 would be well${because}${until}`;
 }
 
 /** Those with dead or sub-healthy instances, the worst first. */

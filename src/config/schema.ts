@@ -285,7 +285,8 @@ const anchor = z
   });
 
 function isAnchor(one: string): boolean {
-  if (/^https?:\/\//.test(one)) return URL.canParse(one);
+  // Anchors are shown: no place for credentials.
+  if (/^https?:\/\//.test(one)) return URL.canParse(one) && new URL(one).username === '';
   const place = parseListen(one);
   return place !== undefined && place.port > 0;
 }

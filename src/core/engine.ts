@@ -13,6 +13,11 @@ export type ToEngine =
   | { readonly kind: 'assign'; readonly add: readonly Target[]; readonly remove: readonly TargetId[] }
   /** Evidence made elsewhere. */
   | { readonly kind: 'observe'; readonly observation: Observation }
+  /**
+   * The vantages that must all have missed a target before it is dead, from now on: those of the fleet that are neither blind
+   * nor starved. Empty: whoever looked.
+   */
+  | { readonly kind: 'vantages'; readonly votes: readonly string[] }
   /** Other limits from now on. */
   | { readonly kind: 'limits'; readonly limits: EngineLimits }
   /** Look now, beside the schedule. */
@@ -26,6 +31,8 @@ export type FromEngine =
       readonly verdict: Verdict;
       /** Of the rule, for journal and explanation. */
       readonly state: unknown;
+      /** What the check's shadow rule makes of it, where there is one. */
+      readonly shadow?: { readonly verdict: Verdict; readonly state: unknown };
     }
   | { readonly kind: 'transition'; readonly transition: Transition }
   /** A rule wants other looks at once; the engine makes them itself, other vantages may too. */

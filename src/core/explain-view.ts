@@ -12,6 +12,8 @@ export interface ExplainView {
   readonly checks: readonly CheckExplainView[];
   /** What is written, and what holds it back if something does: one sentence. */
   readonly write: string;
+  /** How the prober doubts itself now, and what follows: one sentence; null while it is well. */
+  readonly doubt: string | null;
   /** The operator's words in force for this instance. */
   readonly interventions: readonly Intervention[];
 }
@@ -31,6 +33,13 @@ export interface CheckExplainView {
   readonly changes: readonly { readonly to: Health; readonly when: string }[];
   /** The last ones, newest first; passes never push them out. */
   readonly failures: readonly LastLookView[];
+  /** What the check's shadow rule makes of the same looks, which is never written; absent where there is none. */
+  readonly shadow?: {
+    readonly rule: CheckExplainView['rule'];
+    readonly health: Health;
+    readonly reason: Reason;
+    readonly sentence: string;
+  };
 }
 
 export interface ConfigurationView {

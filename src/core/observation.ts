@@ -16,4 +16,6 @@ export interface Observation {
   readonly vantage: string;
   readonly occasion: Occasion;
   readonly outcome: Outcome;
+  /** False: the vantage doubted itself when it looked; a failure is no evidence then, a pass is. Absent: true. */
+  readonly credible?: boolean;
 }

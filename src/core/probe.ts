@@ -41,9 +41,9 @@ export interface ProbeDeps {
   /** Whatever must be closed when the check goes is handed to it. */
   readonly scope: AsyncDisposableStack;
   readonly resolve: Resolve;
-  /** Milliseconds for establishing a connection, name resolution apart. */
+  /** Milliseconds for establishing a connection, name resolution apart. To be read anew for each look: a prober that is not well waits longer. */
   readonly connectTimeout: number;
-  /** Milliseconds for the whole look; `signal` holds it, this is for what is told to children. */
+  /** Milliseconds for the whole look, as long as that; `signal` holds it, this is for what is told to children and people. */
   readonly timeout: number;
   /** Script runs at once over all checks. */
   readonly scriptLimit: <T>(run: () => Promise<T>) => Promise<T>;

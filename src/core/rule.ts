@@ -25,7 +25,7 @@ export interface Env {
   /** Share of looks that fail although nothing is wrong, 0 to 1. */
   readonly backgroundLoss: number;
   readonly peers: Peers;
-  /** False: this vantage doubts itself; its failures weigh nothing, its passes count. Absent: true. */
+  /** False: the vantage doubts itself; its failures weigh nothing, its passes count. Absent: true. */
   readonly credible?: boolean;
   /** The vantages that must all have missed a target before it is dead; absent: whoever looked. */
   readonly votes?: readonly string[];
@@ -66,6 +66,11 @@ export interface Step<S> {
 
 /** `S` is plain JSON with a `version`, so that it survives restarts and moves with its target. */
 export interface Rule<S = unknown> {
+  /**
+   * It knows of `credible` and `votes`: it is shown failures of vantages that doubt themselves, for the votes that they are.
+   * Other rules are shown a skip in their place.
+   */
+  readonly countsVotes?: true;
   initial(seed: Seed): S;
   /** Pure. A skip leaves all counters untouched. */
   step(state: S, observation: Observation, env: Env): Step<S>;

@@ -13,4 +13,6 @@ export interface Seed {
   readonly since?: number;
   /** The state of the rule as an earlier process saved it; `Rule.restore` says what it is worth. */
   readonly saved?: unknown;
+  /** The same of the check's shadow rule. */
+  readonly savedShadow?: unknown;
 }

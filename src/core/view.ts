@@ -99,13 +99,27 @@ export interface LocalHealthView {
   readonly anchors: readonly { readonly anchor: string; readonly reached: boolean | null }[];
 }
 
+/** Of a prober that is well and has no anchors. */
+export const PROBER_WELL: LocalHealthView = {
+  score: 0,
+  reasons: [],
+  quarantinedUntil: null,
+  blind: false,
+  suspectsSelf: false,
+  handOver: false,
+  timeoutFactor: 1,
+  lastStall: null,
+  anchors: [],
+};
+
 export interface SummaryView {
   readonly version: string;
   readonly instances: Readonly<Record<Health, number>>;
   readonly services: number;
   readonly targets: number;
   readonly registries: readonly RegistryView[];
-  /** 0 is perfect; higher is worse. */
+  /** 0 is perfect, 8 the worst; `prober.score`. */
   readonly localHealth: number;
+  readonly prober: LocalHealthView;
   readonly firstRound: { readonly done: number; readonly total: number };
 }

@@ -7,6 +7,7 @@ import type { Log } from '../core/log.ts';
 import type { Observation, Occasion } from '../core/observation.ts';
 import type { Probe } from '../core/probe.ts';
 import type { Cadence, Rule } from '../core/rule.ts';
+import { NO_DOUBT, type SelfDoubt } from '../core/self-doubt.ts';
 import type { Target, TargetId } from '../core/target.ts';
 import type { BucketLimits } from '../lib/token-bucket.ts';
 import { createAgenda, intervalFor, nextSlot, phaseOf, slotsBetween } from './agenda.ts';
@@ -31,6 +32,8 @@ export interface EngineDeps {
   /** The place this engine looks from. */
   readonly vantage: string;
   readonly limits: EngineLimits;
+  /** Default: it never doubts. */
+  readonly doubt?: SelfDoubt;
   readonly emit: (message: FromEngine) => void;
 }
 
@@ -42,10 +45,14 @@ interface Slot {
   scheduled: boolean;
   /** Looks beside the schedule that wait or run. */
   extra: number;
+  /** When the last confirmations began, oldest first. */
+  readonly confirmed: number[];
 }
 
 /** Looks beside the schedule that may be under way for one target. */
 const MOST_EXTRA = 4;
+/** Confirmations of one target within a second, whatever its rule asks for. */
+const MOST_PER_SECOND = 4;
 /** Milliseconds between two messages with numbers. */
 const NUMBERS_EVERY = 1_000;
 
@@ -55,6 +62,7 @@ export function createEngine(deps: EngineDeps): Engine {
 
 class InlineEngine implements Engine {
   readonly #deps: EngineDeps;
+  readonly #doubt: SelfDoubt;
   readonly #slots = new Map<TargetId, Slot>();
   readonly #agenda = createAgenda();
   readonly #judge = new Judge();
@@ -66,6 +74,8 @@ class InlineEngine implements Engine {
   #baseRate = 0;
   /** By what was made, not by name: a check that is made anew gets another chance. */
   readonly #quarantined = new WeakSet<Check>();
+  /** Checks whose shadow rule threw: said once. */
+  readonly #shadowless = new WeakSet<Check>();
   readonly #underWay = new Set<Promise<void>>();
   /** Looks are bounded by their deadlines; nothing cuts them short. */
   readonly #looking = new AbortController();
@@ -79,6 +89,7 @@ class InlineEngine implements Engine {
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
+    this.#doubt = deps.doubt ?? NO_DOUBT;
     this.#limits = new Limits(deps.limits);
     this.#extraShare = deps.limits.extraLooks;
   }
@@ -92,6 +103,9 @@ class InlineEngine implements Engine {
         break;
       case 'observe':
         this.#hear(message.observation);
+        break;
+      case 'vantages':
+        this.#judge.votes = message.votes;
         break;
       case 'limits':
         this.#limits.resize(message.limits);
@@ -112,6 +126,8 @@ class InlineEngine implements Engine {
     while (!stop.aborted) {
       await this.#deps.clock.sleep(NUMBERS_EVERY, stop).catch(() => undefined);
       this.#emitNumbers();
+      // It may trust itself again, and have looks to make up for.
+      this.#arm();
     }
     this.#running = false;
     this.#timer?.[Symbol.dispose]();
@@ -130,10 +146,17 @@ class InlineEngine implements Engine {
     }
     // The check was made anew: what its other self was about to see concerns nobody.
     this.#remove(target.id);
-    this.#slots.set(target.id, { target, made, cadence: 'normal', scheduled: false, extra: 0 });
+    this.#slots.set(target.id, {
+      target,
+      made,
+      cadence: 'normal',
+      scheduled: false,
+      extra: 0,
+      confirmed: [],
+    });
     this.#baseRate += 1_000 / made.check.interval;
     try {
-      this.#judge.open(target, made.rule, this.#deps.clock.now());
+      this.#judge.open(target, made.rule, this.#deps.clock.now(), made.shadow);
     } catch (error) {
       this.#quarantine(made.check, ruleThrew(error));
     }
@@ -158,15 +181,22 @@ class InlineEngine implements Engine {
     return due;
   }
 
+  /** A prober that is not well does less beside the schedule. */
   get #budget(): BucketLimits {
-    return budgetOf(this.#extraShare, this.#baseRate, this.#slots.size);
+    return budgetOf(this.#extraShare / this.#doubt.timeoutFactor, this.#baseRate, this.#slots.size);
+  }
+
+  /** What cannot be evidence needs no confirmation: a prober that doubts itself keeps to the schedule. */
+  #mayLookBeside(now: number): boolean {
+    return this.#doubt.credible && this.#extras.spend(this.#budget, now);
   }
 
   /** One timer for all. */
   #arm(): void {
     const now = this.#deps.clock.now();
     const scheduled = this.#agenda.peek()?.at ?? Number.POSITIVE_INFINITY;
-    const next = Math.min(scheduled, this.#extras.next(this.#budget, now));
+    const beside = this.#doubt.credible ? this.#extras.next(this.#budget, now) : Number.POSITIVE_INFINITY;
+    const next = Math.min(scheduled, beside);
     if (!this.#running || next >= this.#armedAt) return;
     this.#timer?.[Symbol.dispose]();
     this.#armedAt = next;
@@ -179,7 +209,8 @@ class InlineEngine implements Engine {
     for (let next = this.#agenda.peek(); next !== undefined && next.at <= now; next = this.#agenda.peek()) {
       this.#due(next.item, next.at);
     }
-    for (const id of this.#extras.take(this.#budget, now)) this.#lookBeside(id, 'confirmation');
+    if (this.#doubt.credible)
+      for (const id of this.#extras.take(this.#budget, now)) this.#lookBeside(id, 'confirmation');
     this.#arm();
   }
 
@@ -194,7 +225,7 @@ class InlineEngine implements Engine {
     const next = this.#plan(id, interval, 0);
     this.#slotsSkipped += slotsBetween(due, next, interval);
     // A faster grid than the check's own is made of extra looks, which have a budget.
-    if (interval < slot.made.check.interval && !this.#extras.spend(this.#budget, now)) return;
+    if (interval < slot.made.check.interval && !this.#mayLookBeside(now)) return;
     // One scheduled look at a time: a slot that comes while one is under way is missed, not made up for.
     if (slot.scheduled) {
       this.#slotsSkipped++;
@@ -211,38 +242,61 @@ class InlineEngine implements Engine {
     if (slot === undefined || slot.extra >= MOST_EXTRA || !this.#running) return;
     if (this.#quarantined.has(slot.made.check)) return;
     slot.extra++;
-    this.#look(slot, occasion, this.#deps.clock.now(), () => {
+    const now = this.#deps.clock.now();
+    if (occasion === 'confirmation') {
+      slot.confirmed.push(now);
+      if (slot.confirmed.length > MOST_PER_SECOND) slot.confirmed.shift();
+    }
+    this.#look(slot, occasion, now, () => {
       slot.extra--;
     });
   }
 
   #look(slot: Slot, occasion: Occasion, due: number, done: () => void): void {
-    const { clock, vantage } = this.#deps;
+    const { clock } = this.#deps;
     const { id, instance } = slot.target;
+    const asked = clock.now();
+    let turn = asked;
     const work = this.#limits
-      .run(instance.host, async () => {
-        if (!this.#running || this.#slots.get(id) !== slot || this.#quarantined.has(slot.made.check)) return;
-        if (occasion === 'scheduled') this.#lateness.push(Math.max(0, clock.now() - due));
-        const { made, target } = slot;
-        const look = await examine(
-          made.probe,
-          target.instance,
-          made.check.timeout,
-          clock,
-          this.#looking.signal,
-        );
-        // What was seen of a target that has gone meanwhile concerns nobody.
-        if (this.#slots.get(id) !== slot) return;
-        const { outcome, duration } = look;
-        this.#hear({ target: id, at: clock.now(), duration, vantage, occasion, outcome });
-        if (look.broken && outcome.kind === 'skip') this.#quarantine(made.check, outcome.detail);
-      })
+      .run(
+        instance.host,
+        async () => {
+          if (!this.#running || this.#slots.get(id) !== slot || this.#quarantined.has(slot.made.check))
+            return;
+          if (occasion === 'scheduled') {
+            const now = clock.now();
+            this.#lateness.push(Math.max(0, now - due));
+            this.#doubt.late(Math.max(0, asked - due) + (now - turn));
+          }
+          await this.#lookNow(slot, occasion);
+        },
+        () => {
+          turn = clock.now();
+        },
+      )
       .catch((error: unknown) => this.#bug.abort(error))
       .finally(() => {
         done();
         this.#underWay.delete(work);
       });
     this.#underWay.add(work);
+  }
+
+  async #lookNow(slot: Slot, occasion: Occasion): Promise<void> {
+    const { clock, vantage } = this.#deps;
+    const { made, target } = slot;
+    const { id, instance } = target;
+    const timeout = made.check.timeout * this.#doubt.timeoutFactor;
+    const began = clock.now();
+    const look = await examine(made.probe, instance, timeout, clock, this.#looking.signal);
+    // What was seen of a target that has gone meanwhile concerns nobody.
+    if (this.#slots.get(id) !== slot) return;
+    const at = clock.now();
+    const outcome = this.#doubt.taint(look.outcome, began, at, timeout);
+    const duration = Math.max(0, look.duration - this.#doubt.lost(began, at));
+    const doubted = this.#doubt.credible ? {} : { credible: false };
+    this.#hear({ target: id, at, duration, vantage, occasion, outcome, ...doubted });
+    if (look.broken && outcome.kind === 'skip') this.#quarantine(made.check, outcome.detail);
   }
 
   #hear(observation: Observation): void {
@@ -258,9 +312,12 @@ class InlineEngine implements Engine {
       return;
     }
     if (heard === undefined) return;
-    const { before, step } = heard;
+    this.#doubt.heard(observation);
+    const { before, step, shadow, shadowThrew } = heard;
     const { health, reason, numbers } = step.verdict;
-    emit({ kind: 'observed', observation, verdict: step.verdict, state: step.state });
+    const beside = shadow === undefined ? {} : { shadow: { verdict: shadow.verdict, state: shadow.state } };
+    emit({ kind: 'observed', observation, verdict: step.verdict, state: step.state, ...beside });
+    if (shadowThrew !== undefined) this.#dropShadow(slot.made.check, ruleThrew(shadowThrew));
     if (health !== before) {
       const transition = { target: observation.target, from: before, to: health, reason, numbers, at: now };
       emit({ kind: 'transition', transition });
@@ -269,8 +326,10 @@ class InlineEngine implements Engine {
     // A confirmation that asked for more would look at a target that fails now and then without end.
     if (step.confirmations === 0 || observation.occasion === 'confirmation') return;
     emit({ kind: 'please-confirm', target: observation.target, looks: step.confirmations });
-    for (let look = 0; look < step.confirmations && this.#extras.spend(this.#budget, now); look++)
+    for (let look = 0; look < step.confirmations; look++) {
+      if (confirmableAt(slot, now) > now || !this.#mayLookBeside(now)) break;
       this.#lookBeside(observation.target, 'confirmation');
+    }
   }
 
   /** Another cadence is another grid; its first slot is at least half an interval away, so that nobody is asked twice at once. */
@@ -278,21 +337,29 @@ class InlineEngine implements Engine {
     const before = intervalFor(slot.made.check, slot.cadence);
     const after = intervalFor(slot.made.check, cadence);
     slot.cadence = cadence;
-    this.#suspect(slot.target.id, cadence);
+    this.#suspect(slot, cadence);
     if (before === after || !this.#agenda.has(slot.target.id)) return;
     this.#plan(slot.target.id, after, after / 2);
     this.#arm();
   }
 
   /** Another look within that time, unless a scheduled one comes first; the look decides what is wanted next. */
-  #suspect(id: TargetId, cadence: Cadence): void {
+  #suspect(slot: Slot, cadence: Cadence): void {
+    const { id } = slot.target;
     if (typeof cadence !== 'object') {
       this.#extras.forget(id);
       return;
     }
     const now = this.#deps.clock.now();
-    this.#extras.want(id, now + cadence.within, now);
+    this.#extras.want(id, Math.max(now + cadence.within, confirmableAt(slot, now)), now);
     this.#arm();
+  }
+
+  #dropShadow(check: Check, detail: string): void {
+    if (this.#shadowless.has(check)) return;
+    this.#shadowless.add(check);
+    const fields = { check: check.name, error: detail };
+    this.#deps.log.error('The shadow rule of a check broke its contract and is not asked any more', fields);
   }
 
   /** What a plugin breaks stops with its check, never with the process. */
@@ -320,6 +387,12 @@ class InlineEngine implements Engine {
     this.#lateness = [];
     this.#deps.emit({ kind: 'numbers', numbers });
   }
+}
+
+/** When one more confirmation of the target stays below the ceiling. */
+function confirmableAt({ confirmed }: Slot, now: number): number {
+  const [oldest] = confirmed;
+  return oldest === undefined || confirmed.length < MOST_PER_SECOND ? now : oldest + 1_000;
 }
 
 function ruleThrew(error: unknown): string {

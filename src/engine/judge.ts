@@ -11,19 +11,18 @@ interface Case {
   readonly rule: Rule;
   readonly group: Group;
   state: unknown;
-  readonly shadow: { readonly rule: Rule; state: unknown } | undefined;
+  shadow: { readonly rule: Rule; state: unknown } | undefined;
   /** Looks in a row that missed it and have not healed yet. */
   missed: number;
 }
-
-/** What the prober thinks of itself and of who must have looked. */
-export type Standing = Pick<Env, 'credible' | 'votes'>;
 
 export interface Heard {
   readonly before: Verdict['health'];
   readonly step: Step<unknown>;
   /** What the shadow rule makes of the same observations; absent where there is none. */
-  readonly shadow?: Verdict;
+  readonly shadow?: { readonly verdict: Verdict; readonly state: unknown };
+  /** The shadow rule threw this, and is not asked any more. */
+  readonly shadowThrew?: unknown;
 }
 
 export class Judge {
@@ -32,14 +31,22 @@ export class Judge {
   readonly #members = new Map<string, number>();
   /** By vantage: each has its own network. */
   readonly #loss = new Map<string, BackgroundLoss>();
+  #votes: readonly string[] | undefined;
+
+  /** The vantages that must all have missed a target before it is dead; none: whoever looked. */
+  set votes(vantages: readonly string[]) {
+    this.#votes = vantages.length === 0 ? undefined : vantages;
+  }
 
   /** Takes a target on; one that is known keeps its state. Throws what the rules throw, and then knows nothing of it. */
   open(target: Target, rule: Rule, now: number, shadow?: Rule): void {
     if (this.#cases.has(target.id)) return;
     const { seed } = target;
-    const saved = seed.saved === undefined ? undefined : rule.restore?.(seed.saved, now);
-    const state = saved ?? rule.initial(seed);
-    const beside = shadow === undefined ? undefined : { rule: shadow, state: shadow.initial(seed) };
+    const state = stateFrom(rule, target, seed.saved, now);
+    const beside =
+      shadow === undefined
+        ? undefined
+        : { rule: shadow, state: stateFrom(shadow, target, seed.savedShadow, now) };
     const key = groupKey(target);
     const group = this.#groups.get(key) ?? new Group();
     this.#groups.set(key, group);
@@ -66,27 +73,40 @@ export class Judge {
   }
 
   /**
-   * The health before and the step after the observation; undefined for an unknown target. Throws what the rules
-   * throw, and where one answers with no step.
+   * The health before and the step after the observation; undefined for an unknown target. Throws what the rule throws, and
+   * where it answers with no step.
    */
-  hear(observation: Observation, now: number, standing: Standing = {}): Heard | undefined {
+  hear(observation: Observation, now: number): Heard | undefined {
     const { target, vantage } = observation;
     const found = this.#cases.get(target);
     if (found === undefined) return undefined;
     const before = found.rule.verdict(found.state).health;
     const loss = this.#lossAt(vantage);
-    const peers = found.group.peersOf(target, now);
-    const env: Env = { now, backgroundLoss: loss.at(now), peers, ...standing };
-    const step = stepOf(found.rule, found.state, observation, env);
+    const doubted = observation.credible === false && observation.outcome.kind === 'fail';
+    const env: Env = {
+      now,
+      backgroundLoss: loss.at(now),
+      peers: found.group.peersOf(target, now),
+      ...(doubted ? { credible: false } : {}),
+      ...(this.#votes === undefined ? {} : { votes: this.#votes }),
+    };
+    const step = stepOf(found.rule, found.state, shown(observation, found.rule, doubted), env);
     found.state = step.state;
     const { health } = step.verdict;
-    this.#learn(found, observation, health === 'dead' || before === 'dead', loss, now);
+    // What is no evidence against the target is none about its peers or the network either.
+    if (!doubted) this.#learn(found, observation, health === 'dead' || before === 'dead', loss, now);
     if (health === 'sub-healthy' && before !== health && before !== 'dead') found.group.turned(target, now);
     const { shadow } = found;
     if (shadow === undefined) return { before, step };
-    const other = stepOf(shadow.rule, shadow.state, observation, env);
-    shadow.state = other.state;
-    return { before, step, shadow: other.verdict };
+    try {
+      const other = stepOf(shadow.rule, shadow.state, shown(observation, shadow.rule, doubted), env);
+      shadow.state = other.state;
+      return { before, step, shadow: other };
+    } catch (error) {
+      // It judges for nobody: the check goes on without it.
+      found.shadow = undefined;
+      return { before, step, shadowThrew: error };
+    }
   }
 
   /** What was seen teaches the peers, and the loss once it came to a good end. */
@@ -108,6 +128,18 @@ export class Judge {
     this.#loss.set(vantage, known);
     return known;
   }
+}
+
+function stateFrom(rule: Rule, { seed }: Target, saved: unknown, now: number): unknown {
+  const restored = saved === undefined ? undefined : rule.restore?.(saved, now);
+  return restored ?? rule.initial(seed);
+}
+
+/** A rule that knows nothing of doubt is shown nothing to doubt. */
+function shown(observation: Observation, rule: Rule, doubted: boolean): Observation {
+  if (!doubted || rule.countsVotes === true) return observation;
+  const detail = 'the prober doubts itself';
+  return { ...observation, outcome: { kind: 'skip', cause: 'prober-overload', detail } };
 }
 
 function stepOf(rule: Rule, state: unknown, observation: Observation, env: Env): Step<unknown> {

@@ -25,12 +25,15 @@ export class Limits {
     return this.#overall.activeCount;
   }
 
-  /** Runs when both limits let it; who waits for a host takes no place overall. */
-  async run(host: string, look: () => Promise<void>): Promise<void> {
+  /** Runs when both limits let it; who waits for a host takes no place overall. `atTurn` is called when the host is free. */
+  async run(host: string, look: () => Promise<void>, atTurn?: () => void): Promise<void> {
     const limit = this.#hosts.get(host) ?? pLimit(this.#perHost);
     this.#hosts.set(host, limit);
     try {
-      await limit(() => this.#overall(look));
+      await limit(() => {
+        atTurn?.();
+        return this.#overall(look);
+      });
     } finally {
       if (limit.activeCount + limit.pendingCount === 0) this.#hosts.delete(host);
     }

@@ -12,13 +12,21 @@ export type AnchorLook = (anchor: string, signal: AbortSignal) => Promise<Outcom
 /** Milliseconds from look to look, and for each. */
 const EVERY = 1_000;
 
+interface Anchor {
+  /** What the last look found; undefined before the first. */
+  reached: boolean | undefined;
+  readonly gone: AbortController;
+}
+
 export class Anchors {
-  /** What the last look at each found; undefined before the first. */
-  readonly #reached: Map<string, boolean | undefined>;
+  readonly #anchors = new Map<string, Anchor>();
   readonly #look: AnchorLook;
   readonly #clock: Clock;
   readonly #vitals: Vitals;
   readonly #changed: () => void;
+  /** While it runs. */
+  #running: AbortSignal | undefined;
+  readonly #following = new Set<Promise<void>>();
 
   constructor(
     anchors: readonly string[],
@@ -29,19 +37,19 @@ export class Anchors {
       readonly changed: () => void;
     },
   ) {
-    this.#reached = new Map(anchors.map((anchor) => [anchor, undefined]));
     this.#look = deps.look;
     this.#clock = deps.clock;
     this.#vitals = deps.vitals;
     this.#changed = deps.changed;
+    this.adopt(anchors);
   }
 
   get size(): number {
-    return this.#reached.size;
+    return this.#anchors.size;
   }
 
   get failed(): number {
-    return [...this.#reached.values()].filter((reached) => reached === false).length;
+    return [...this.#anchors.values()].filter(({ reached }) => reached === false).length;
   }
 
   /** More than half of them. */
@@ -55,20 +63,48 @@ export class Anchors {
   }
 
   view(): readonly { readonly anchor: string; readonly reached: boolean | null }[] {
-    return [...this.#reached].map(([anchor, reached]) => ({ anchor, reached: reached ?? null }));
+    return [...this.#anchors].map(([anchor, { reached }]) => ({ anchor, reached: reached ?? null }));
+  }
+
+  /** Others from now on; what is known of those that stay is kept. */
+  adopt(anchors: readonly string[]): void {
+    const before = this.failed;
+    for (const [anchor, { gone }] of this.#anchors) {
+      if (anchors.includes(anchor)) continue;
+      this.#anchors.delete(anchor);
+      gone.abort(new Error('it is no anchor any more'));
+    }
+    for (const anchor of anchors) {
+      if (this.#anchors.has(anchor)) continue;
+      const added: Anchor = { reached: undefined, gone: new AbortController() };
+      this.#anchors.set(anchor, added);
+      if (this.#running !== undefined) this.#follow(anchor, added, this.#running);
+    }
+    if (before !== this.failed) this.#changed();
   }
 
   /** Looks until aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([...this.#reached.keys()].map((anchor) => this.#follow(anchor, signal)));
+    this.#running = signal;
+    for (const [anchor, one] of this.#anchors) this.#follow(anchor, one, signal);
+    while (!signal.aborted) await this.#clock.sleep(60 * EVERY, signal).catch(() => undefined);
+    this.#running = undefined;
+    await Promise.all(this.#following);
   }
 
-  async #follow(anchor: string, signal: AbortSignal): Promise<void> {
+  #follow(anchor: string, one: Anchor, running: AbortSignal): void {
+    const work = this.#lookUntil(anchor, one, AbortSignal.any([running, one.gone.signal])).finally(() =>
+      this.#following.delete(work),
+    );
+    this.#following.add(work);
+  }
+
+  async #lookUntil(anchor: string, one: Anchor, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const started = this.#clock.now();
       const reached = await this.#lookOnce(anchor, started, signal);
-      if (reached !== undefined && reached !== this.#reached.get(anchor)) {
-        this.#reached.set(anchor, reached);
+      if (reached !== undefined && reached !== one.reached) {
+        one.reached = reached;
         this.#changed();
       }
       const took = this.#clock.now() - started;

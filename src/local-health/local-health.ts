@@ -5,6 +5,7 @@ import type { Log } from '../core/log.ts';
 import type { Observation } from '../core/observation.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Reporter } from '../core/report.ts';
+import type { SelfDoubt } from '../core/self-doubt.ts';
 import type { LocalHealthView } from '../core/view.ts';
 import { isoTime } from '../lib/iso-time.ts';
 import { type AnchorLook, Anchors } from './anchors.ts';
@@ -36,7 +37,7 @@ export interface LocalHealthDeps {
   readonly sources?: Sources;
 }
 
-export interface LocalHealth {
+export interface LocalHealth extends SelfDoubt, Disposable {
   /** 0 (well) to 8. */
   readonly score: number;
   readonly reasons: readonly string[];
@@ -46,16 +47,10 @@ export interface LocalHealth {
   readonly blind: boolean;
   /** Everything was lost at once. */
   readonly suspectsSelf: boolean;
-  /** What timeouts are to be multiplied with: 1 to 3. */
-  readonly timeoutFactor: number;
-  /** The outcome, or a skip where time ran out while we could not run. Times by `Clock.now()`, `timeout` in milliseconds. */
-  taint(outcome: Outcome, startedAt: number, endedAt: number, timeout: number): Outcome;
-  /** Milliseconds of an interval in which this process could not run: a duration is too long by so much. */
-  lost(from: number, to: number): number;
-  /** Every observation, after it was tainted; those of other vantages too. */
-  heard(observation: Observation): void;
-  /** Milliseconds a scheduled look began after it was due, without what it waited for a place at its host. */
-  late(ms: number): void;
+  /** Why nothing that goes down may be believed now; undefined while it may. */
+  readonly doubt: string | undefined;
+  /** Other anchors from now on; what is known of those that stay is kept. */
+  adopt(anchors: readonly string[]): void;
   /** Whether a registry answers. */
   registry(name: string, up: boolean): void;
   view(): LocalHealthView;
@@ -112,6 +107,15 @@ class Doubt implements LocalHealth {
     return lastPass === undefined || this.#deps.clock.now() - lastPass >= BLIND_AFTER;
   }
 
+  get credible(): boolean {
+    return !this.quarantined;
+  }
+
+  get doubt(): string | undefined {
+    if (this.quarantined) return this.#why;
+    return this.suspectsSelf ? 'nobody is reached any more' : undefined;
+  }
+
   get suspectsSelf(): boolean {
     return this.#witness.suspectsSelf(this.#deps.clock.now());
   }
@@ -131,6 +135,10 @@ class Doubt implements LocalHealth {
 
   heard(observation: Observation): void {
     this.#witness.hear(observation);
+  }
+
+  adopt(anchors: readonly string[]): void {
+    this.#anchors.adopt(anchors);
   }
 
   late(ms: number): void {
@@ -166,6 +174,10 @@ class Doubt implements LocalHealth {
     };
   }
 
+  [Symbol.dispose](): void {
+    this.#scope[Symbol.dispose]();
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     using scope = this.#scope;
     this.#vitals.watch(scope);
@@ -195,6 +207,10 @@ class Doubt implements LocalHealth {
     this.#tell();
   }
 
+  get #why(): string {
+    return this.reasons.length > 0 ? this.reasons.join(', ') : 'most anchors are not reached';
+  }
+
   /** Says once that failures count for nothing now, and once that they count again. */
   #tell(): void {
     const quarantined = this.quarantined;
@@ -204,7 +220,7 @@ class Doubt implements LocalHealth {
     const fields = { score: this.score, reasons: this.reasons, blind: this.blind };
     if (quarantined) log.warn('The prober doubts itself: failures that it sees do not count', fields);
     else log.info('The prober trusts itself again: failures that it sees count', fields);
-    const why = this.reasons.length > 0 ? this.reasons.join(', ') : 'most anchors are not reached';
+    const why = this.#why;
     report?.({
       kind: 'event',
       event: {

@@ -6,14 +6,16 @@ import type { InstanceId } from '../core/instance.ts';
 import type { ServiceView } from '../core/list-view.ts';
 import type { Report, Reporter } from '../core/report.ts';
 import type { InstanceSample } from '../core/sample.ts';
-import type { TargetId } from '../core/target.ts';
+import type { Target, TargetId } from '../core/target.ts';
 import type { SummaryView } from '../core/view.ts';
 import { family, type MetricName } from './catalogue.ts';
 import { CONTENT_TYPE } from './exposition.ts';
 import { instancesText } from './instances.ts';
 import { ProbeSeries } from './probe-series.ts';
+import { ProberSeries } from './prober-series.ts';
 import { RegistrySeries } from './registry-series.ts';
 import { servicesText } from './services.ts';
+import { ShadowSeries } from './shadow-series.ts';
 import { Transitions } from './transitions.ts';
 import { type WebhookNumbers, webhooksText } from './webhooks.ts';
 
@@ -67,6 +69,8 @@ class PrometheusMetrics implements Metrics {
   readonly #registry = new Registry();
   readonly #probes: ProbeSeries;
   readonly #registries: RegistrySeries;
+  readonly #prober: ProberSeries;
+  readonly #shadows: ShadowSeries;
   readonly #transitions = new Transitions();
   /** Targets of each instance, to take them out when it goes. */
   readonly #targets = new Map<InstanceId, readonly TargetId[]>();
@@ -74,7 +78,6 @@ class PrometheusMetrics implements Metrics {
   readonly #slotsSkipped: Counter;
   readonly #targetCount = this.#gauge('sonde_targets');
   readonly #inFlight = this.#gauge('sonde_probes_in_flight');
-  readonly #localHealth = this.#gauge('sonde_local_health');
   readonly #applied = this.#gauge('sonde_config_last_reload_successful');
   readonly #appliedAt = this.#gauge('sonde_config_last_reload_success_timestamp_seconds');
   readonly #consumers: Counter;
@@ -85,6 +88,8 @@ class PrometheusMetrics implements Metrics {
     const to = { registers: [this.#registry] };
     this.#probes = new ProbeSeries(this.#registry, deps.kindOf);
     this.#registries = new RegistrySeries(this.#registry);
+    this.#prober = new ProberSeries(this.#registry);
+    this.#shadows = new ShadowSeries(this.#registry);
     const lateness = family('sonde_schedule_lateness_seconds');
     this.#lateness = new Histogram({
       name: lateness.name,
@@ -108,18 +113,21 @@ class PrometheusMetrics implements Metrics {
         const ids = targets.map(({ id }) => id);
         const before = this.#targets.get(instance.id) ?? [];
         this.#targets.set(instance.id, ids);
-        for (const target of targets) this.#probes.add(target);
-        for (const id of before) if (!ids.includes(id)) this.#probes.remove(id);
+        for (const target of targets) this.#know(target);
+        for (const id of before) if (!ids.includes(id)) this.#forget(id);
         break;
       }
       case 'departed':
         this.#transitions.depart(report.instance);
-        for (const id of this.#targets.get(report.instance) ?? []) this.#probes.remove(id);
+        for (const id of this.#targets.get(report.instance) ?? []) this.#forget(id);
         this.#targets.delete(report.instance);
         break;
-      case 'observed':
-        this.#probes.count(report.observation);
+      case 'observed': {
+        const { observation, verdict, shadow } = report;
+        this.#probes.count(observation);
+        this.#shadows.judged(observation.target, verdict.health, shadow?.verdict.health);
         break;
+      }
       case 'health':
         this.#transitions.count(report.instance, report.from, report.to);
         break;
@@ -141,10 +149,10 @@ class PrometheusMetrics implements Metrics {
   };
 
   async *text(): AsyncGenerator<string> {
-    const { registries, localHealth } = this.#deps.summary();
+    const { registries, prober } = this.#deps.summary();
     const { applied, appliedAt } = this.#deps.configuration();
     this.#registries.refresh(registries);
-    this.#localHealth.set(localHealth);
+    this.#prober.refresh(prober);
     this.#applied.set(Number(applied));
     this.#appliedAt.set(appliedAt / 1_000);
     this.#tellConsumers();
@@ -158,7 +166,19 @@ class PrometheusMetrics implements Metrics {
     return instancesText(this.#deps.samples);
   }
 
-  #take({ targets, inFlight, slotsSkipped, lateness }: EngineNumbers): void {
+  #know(target: Target): void {
+    this.#probes.add(target);
+    this.#shadows.add(target);
+  }
+
+  #forget(id: TargetId): void {
+    this.#probes.remove(id);
+    this.#shadows.remove(id);
+  }
+
+  #take(numbers: EngineNumbers): void {
+    const { targets, inFlight, slotsSkipped, lateness } = numbers;
+    this.#prober.numbers(numbers);
     this.#targetCount.set(targets);
     this.#inFlight.set(inFlight);
     // An engine that began anew counts from 0 again.

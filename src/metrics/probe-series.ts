@@ -18,6 +18,7 @@ const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 export class ProbeSeries {
   readonly #probes: Counter;
   readonly #durations: Histogram;
+  readonly #disregarded: Counter;
   readonly #checks = new Map<string, CheckSeries>();
   readonly #byTarget = new Map<TargetId, CheckSeries>();
   readonly #kindOf: (check: string) => string;
@@ -35,6 +36,8 @@ export class ProbeSeries {
       buckets: DURATION_BUCKETS,
       ...to,
     });
+    const { name, help, labels: labelNames } = family('sonde_disregarded_failures_total');
+    this.#disregarded = new Counter({ name, help, labelNames, ...to });
   }
 
   add(target: Target): void {
@@ -50,6 +53,7 @@ export class ProbeSeries {
       this.#checks.set(key, series);
       this.#count(series, 'pass', '', 0);
       this.#durations.zero({ check, kind });
+      this.#disregarded.inc({ check, kind }, 0);
     }
     series.targets++;
     this.#byTarget.set(target.id, series);
@@ -65,14 +69,16 @@ export class ProbeSeries {
     this.#checks.delete(JSON.stringify([check, kind]));
     for (const labels of seen.values()) this.#probes.remove({ check, kind, ...labels });
     this.#durations.remove({ check, kind });
+    this.#disregarded.remove({ check, kind });
   }
 
   /** Counts looks of our own: evidence that came from elsewhere was counted there. */
-  count({ target, occasion, outcome, duration }: Observation): void {
+  count({ target, occasion, outcome, duration, credible }: Observation): void {
     const series = this.#byTarget.get(target);
     if (series === undefined || occasion === 'external') return;
     this.#count(series, outcome.kind, outcome.kind === 'pass' ? '' : outcome.cause, 1);
     const { check, kind } = series;
+    if (outcome.kind === 'fail' && credible === false) this.#disregarded.inc({ check, kind });
     if (outcome.kind !== 'skip') this.#durations.observe({ check, kind }, duration / 1_000);
   }
 

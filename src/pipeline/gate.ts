@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import type { InstanceId } from '../core/instance.ts';
 import type { Log } from '../core/log.ts';
 import type { Reporter } from '../core/report.ts';
+import { attribution } from './attribution.ts';
 import {
   type BrakeDecision,
   type BrakeLimits,
@@ -22,16 +23,19 @@ export interface GateDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly report: Reporter;
+  /** Why nothing that goes down may be believed now; undefined while it may. */
+  readonly doubt: () => string | undefined;
   readonly setHeld: (record: InstanceRecord, held: Hold | null) => void;
   readonly admit: (record: InstanceRecord) => void;
   /** The gate of the same registry before a reload: what it let through counts. */
   readonly before?: Gate;
 }
 
-const BRAKE_HOLDS = { wait: 'mass-change', frozen: 'frozen' } as const satisfies Record<
-  Exclude<BrakeDecision, 'pass'>,
-  Hold
->;
+const BRAKE_HOLDS = {
+  wait: 'mass-change',
+  frozen: 'frozen',
+  doubted: 'self-doubt',
+} as const satisfies Record<Exclude<BrakeDecision, 'pass'>, Hold>;
 
 export class Gate {
   readonly #deps: GateDeps;
@@ -74,12 +78,20 @@ export class Gate {
       since,
     }));
     const admitted = belowFloor(candidates, census(records));
+    const doubt = this.#deps.doubt();
     const { state, decision } = brake(
       this.#brake,
-      { pending: candidates.length, total: records.size, now, released: this.#released },
+      {
+        pending: candidates.length,
+        total: records.size,
+        now,
+        released: this.#released,
+        doubted: doubt !== undefined,
+      },
       this.#deps.limits,
     );
     this.#released = false;
+    const about = decision === this.#decision ? '' : aboutMass(this.#waiting, records, doubt);
     let passed = 0;
     const floored = new Set<string>();
     for (const record of this.#waiting) {
@@ -96,16 +108,19 @@ export class Gate {
       }
     }
     this.#brake = countPassed(state, passed, now);
-    this.#tell(decision, floored);
+    this.#tell(decision, floored, about);
   }
 
   /** Says once when brake or floor begin or end to hold. */
-  #tell(decision: BrakeDecision, floored: ReadonlySet<string>): void {
+  #tell(decision: BrakeDecision, floored: ReadonlySet<string>, about: string): void {
     const { registry, log, report } = this.#deps;
     if (decision !== this.#decision) {
       const change = { from: this.#decision, to: decision };
-      log.warn('The brake of a registry changed', { registry, ...change });
-      report({ kind: 'event', event: { kind: 'guard', subject: registry, ...change, reason: 'brake' } });
+      log.warn('The brake of a registry changed', { registry, ...change, about });
+      report({
+        kind: 'event',
+        event: { kind: 'guard', subject: registry, ...change, reason: 'brake', detail: about },
+      });
     }
     for (const service of new Set([...floored, ...this.#floored])) {
       const held = floored.has(service);
@@ -120,6 +135,22 @@ export class Gate {
     this.#decision = decision;
     this.#floored = floored;
   }
+}
+
+/** How many they are, and what they have in common that the others have not. */
+function aboutMass(
+  waiting: ReadonlySet<InstanceRecord>,
+  records: ReadonlyMap<InstanceId, InstanceRecord>,
+  doubt: string | undefined,
+): string {
+  if (waiting.size === 0) return 'nothing waits any more';
+  const others = [...records.values()].filter((record) => !waiting.has(record) && !standsDead(record));
+  const common = attribution(
+    [...waiting].map(({ instance }) => instance),
+    others.map(({ instance }) => instance),
+  );
+  const many = `${waiting.size} of ${records.size} instances are dead and not written so`;
+  return `${many}; ${doubt === undefined ? common : `the prober doubts itself: ${doubt}`}`;
 }
 
 function census(records: ReadonlyMap<InstanceId, InstanceRecord>): ReadonlyMap<string, Census> {

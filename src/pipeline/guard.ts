@@ -3,7 +3,7 @@
 import type { InstanceId } from '../core/instance.ts';
 
 /** Why a write waits; the label of sonde_held_instances. */
-const HOLDS = ['max-unavailable', 'mass-change', 'frozen', 'operator', 'paused'] as const;
+const HOLDS = ['max-unavailable', 'mass-change', 'frozen', 'self-doubt', 'operator', 'paused'] as const;
 export type Hold = (typeof HOLDS)[number];
 
 /** An instance that is dead and not yet written so. */
@@ -64,7 +64,8 @@ export interface BrakeState {
 
 export const CALM: BrakeState = { recent: [], mass: null, frozen: null };
 
-export type BrakeDecision = 'pass' | 'wait' | 'frozen';
+/** `doubted`: frozen because the prober doubts itself. */
+export type BrakeDecision = 'pass' | 'wait' | 'frozen' | 'doubted';
 
 const MINUTE = 60_000;
 const ALWAYS = 3;
@@ -85,6 +86,8 @@ export function brake(
     readonly total: number;
     readonly now: number;
     readonly released: boolean;
+    /** The prober doubts itself: not even a few pass. */
+    readonly doubted?: boolean;
   },
   limits: BrakeLimits,
 ): { readonly state: BrakeState; readonly decision: BrakeDecision } {
@@ -93,15 +96,17 @@ export function brake(
   const affected = pending + recent.length;
   if (pending === 0) return { state: { recent, mass: null, frozen: null }, decision: 'pass' };
   if (input.released) return { state: { recent, mass: null, frozen: null }, decision: 'pass' };
-  if (affected <= Math.max(ALWAYS, Math.floor(total * limits.allowance)))
-    return { state: { recent, mass: null, frozen: null }, decision: 'pass' };
-
   const grown = state.mass === null || pending > state.mass.size;
   const mass = {
     began: state.mass?.began ?? now,
     grew: state.mass === null || grown ? now : state.mass.grew,
     size: Math.max(pending, state.mass?.size ?? 0),
   };
+  if (input.doubted === true)
+    return { state: { recent, mass, frozen: { calmSince: null } }, decision: 'doubted' };
+  if (affected <= Math.max(ALWAYS, Math.floor(total * limits.allowance)))
+    return { state: { recent, mass: null, frozen: null }, decision: 'pass' };
+
   if (affected > total * limits.freezeAbove)
     return { state: { recent, mass, frozen: { calmSince: null } }, decision: 'frozen' };
   if (state.frozen !== null) {

@@ -3,19 +3,25 @@
 import type { Check } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ReloadChanges } from '../core/control.ts';
-import type { Engine } from '../core/engine.ts';
+import type { Engine, FromEngine } from '../core/engine.ts';
 import type { Instance, InstanceId } from '../core/instance.ts';
 import type { Log } from '../core/log.ts';
 import type { Memory } from '../core/memory.ts';
 import type { Observation } from '../core/observation.ts';
 import type { Reporter } from '../core/report.ts';
-import type { Verdict } from '../core/rule.ts';
 import type { TargetId } from '../core/target.ts';
 import type { WriteMode } from '../core/view.ts';
 import { aggregate } from './aggregate.ts';
 import type { Laid } from './interventions.ts';
 import { type Policy, rulingFor } from './policy.ts';
-import { flagsOf, type InstanceRecord, newRecord, type RecordRules, retarget } from './record.ts';
+import {
+  flagsOf,
+  type InstanceRecord,
+  newRecord,
+  type RecordRules,
+  retarget,
+  type TargetRecord,
+} from './record.ts';
 import type { RosterChange } from './roster.ts';
 import { instanceKey, type SavedInstance, type SavedTarget, targetKey } from './saved.ts';
 
@@ -166,17 +172,19 @@ export class Instances {
     }
   }
 
-  /** A look was judged; `state` is the rule's after it. */
-  observed(observation: Observation, verdict: Verdict, state: unknown): void {
+  /** A look was judged. */
+  observed({ observation, verdict, state, shadow }: Extract<FromEngine, { kind: 'observed' }>): void {
     const record = this.#byTarget.get(observation.target);
     const target = record?.targets.get(observation.target);
     if (record === undefined || target === undefined) return;
-    this.#deps.report({ kind: 'observed', observation, verdict });
+    const beside = shadow === undefined ? {} : { shadow: { verdict: shadow.verdict } };
+    this.#deps.report({ kind: 'observed', observation, verdict, ...beside });
     const now = this.#deps.clock.now();
-    if (observation.outcome.kind !== 'skip') target.freshAt = now;
+    if (isFresh(observation)) target.freshAt = now;
     const { health, reason } = target.judged;
     if (verdict.health !== health) target.since = now;
     target.state = state;
+    target.shadow = shadow?.state;
     target.numbers = verdict.numbers;
     this.#deps.memory.remember(targetKey(observation.target), {
       rule: target.check.rule.kind,
@@ -185,6 +193,7 @@ export class Instances {
       since: target.since,
       freshAt: target.freshAt,
       state,
+      ...savedShadow(target),
     } satisfies SavedTarget);
     if (verdict.health === health && verdict.reason === reason && !record.flags.includes('stale')) return;
     target.judged = { target: observation.target, health: verdict.health, reason: verdict.reason };
@@ -239,6 +248,16 @@ export class Instances {
     const fields = { registry, namespace, service, instance: `${host}:${port}`, from, to: health, reason };
     this.#deps.log.info('Health changed', fields);
   }
+}
+
+/** What counted for nothing is no news of the target. */
+function isFresh({ outcome, credible }: Observation): boolean {
+  return outcome.kind === 'pass' || (outcome.kind === 'fail' && credible !== false);
+}
+
+function savedShadow({ check, shadow }: TargetRecord): Pick<SavedTarget, 'shadow'> {
+  if (check.shadow === undefined || shadow === undefined) return {};
+  return { shadow: { rule: check.shadow.rule.kind, state: shadow } };
 }
 
 /** Nothing changed but what sonde itself writes. */

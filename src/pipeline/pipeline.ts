@@ -28,6 +28,8 @@ export interface PipelineDeps extends PipelinePlan {
   /** In [0, 1). */
   readonly random: () => number;
   readonly report: Reporter;
+  /** Why nothing that goes down may be believed now; undefined, as by default, while it may. */
+  readonly doubt?: () => string | undefined;
 }
 
 const TICK = 1_000;
@@ -51,7 +53,7 @@ export class Pipeline {
   #soon: Disposable | undefined;
 
   constructor(deps: PipelineDeps) {
-    const { clock, log, random, report, memory } = deps;
+    const { clock, log, random, report, memory, doubt = () => undefined } = deps;
     this.#deps = deps;
     this.#interventions = new Interventions(clock, memory);
     this.#instances = new Instances(
@@ -69,6 +71,7 @@ export class Pipeline {
       log,
       random,
       report,
+      doubt,
       onReceipt: () => this.#reconcileSoon(),
       onBug: (error) => this.#bug.abort(error),
     };
@@ -87,7 +90,7 @@ export class Pipeline {
   hear(message: FromEngine): void {
     switch (message.kind) {
       case 'observed':
-        this.#instances.observed(message.observation, message.verdict, message.state);
+        this.#instances.observed(message);
         break;
       case 'transition': {
         const record = this.#instances.ofTarget(message.transition.target);

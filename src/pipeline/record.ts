@@ -28,6 +28,8 @@ export interface TargetRecord {
   freshAt: number;
   /** The rule's state and numbers after the last outcome, undefined before the first. */
   state: unknown;
+  /** The state of the shadow rule after it. */
+  shadow: unknown;
   numbers: Numbers | undefined;
 }
 
@@ -145,6 +147,7 @@ export function retarget(
       since: old?.since ?? target.seed.since ?? now,
       freshAt: old?.freshAt ?? now,
       state: old?.check === check ? old.state : target.seed.saved,
+      shadow: old?.check === check ? old.shadow : target.seed.savedShadow,
       numbers: old?.check === check ? old.numbers : undefined,
     });
   }
@@ -170,9 +173,11 @@ function seedOf(
   const marked = mark !== undefined && !isForeign(mark, writer);
   const saved = decodeTarget(memory.recall(targetKey(id)));
   if (saved !== undefined && (saved.health !== 'unknown' || !marked)) {
-    const { health, reason, since } = saved;
+    const { health, reason, since, shadow } = saved;
     const state = saved.rule === check.rule.kind ? { saved: saved.state } : {};
-    return { health, reason, since, graceUntil, ...state };
+    const beside =
+      shadow !== undefined && shadow.rule === check.shadow?.rule.kind ? { savedShadow: shadow.state } : {};
+    return { health, reason, since, graceUntil, ...state, ...beside };
   }
   if (!marked) return { health: 'unknown', reason: 'no-evidence', graceUntil };
   const since = parseIsoTime(mark.since);

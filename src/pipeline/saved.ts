@@ -16,6 +16,8 @@ export interface SavedTarget {
   /** Of the last outcome that counted. */
   readonly freshAt: number;
   readonly state: unknown;
+  /** Of the check's shadow rule, where it has one. */
+  readonly shadow?: { readonly rule: string; readonly state: unknown };
 }
 
 export interface SavedInstance {
@@ -35,11 +37,25 @@ export function decodeReason(text: unknown): Reason {
 
 export function decodeTarget(value: unknown): SavedTarget | undefined {
   if (!isRecord(value)) return undefined;
-  const { rule, health, reason, since, freshAt, state } = value;
+  const { rule, health, reason, since, freshAt, state, shadow } = value;
   const known = HEALTHS.find((one) => one === health);
   if (known === undefined || typeof rule !== 'string') return undefined;
   if (!isTime(since) || !isTime(freshAt)) return undefined;
-  return { rule, health: known, reason: decodeReason(reason), since, freshAt, state };
+  const beside = decodeShadow(shadow);
+  return {
+    rule,
+    health: known,
+    reason: decodeReason(reason),
+    since,
+    freshAt,
+    state,
+    ...(beside === undefined ? {} : { shadow: beside }),
+  };
+}
+
+function decodeShadow(value: unknown): SavedTarget['shadow'] {
+  if (!isRecord(value) || typeof value.rule !== 'string') return undefined;
+  return { rule: value.rule, state: value.state };
 }
 
 export function decodeInstance(value: unknown): SavedInstance | undefined {

@@ -29,6 +29,8 @@ export interface SourceDeps {
   /** In [0, 1). */
   readonly random: () => number;
   readonly report: Reporter;
+  /** Why nothing that goes down may be believed now; undefined while it may. */
+  readonly doubt: () => string | undefined;
   /** A write came back: there is something to reconcile. */
   readonly onReceipt: () => void;
   /** Something broke that is a mistake of ours. */
@@ -53,7 +55,7 @@ export class Source {
 
   /** `before` is the source of the same registry before a reload. */
   constructor(spec: PipelineRegistry, deps: SourceDeps, before?: Source) {
-    const { clock, log, random, report, onReceipt, instances } = deps;
+    const { clock, log, random, report, doubt, onReceipt, instances } = deps;
     this.spec = spec;
     this.#deps = deps;
     if (before !== undefined) {
@@ -68,6 +70,7 @@ export class Source {
       log,
       random,
       report,
+      doubt,
       onReceipt,
       onHold: (record) => instances.refresh(record),
       remember: (record) => instances.remember(record),

@@ -26,6 +26,8 @@ export interface WriteBackDeps {
   readonly log: Log;
   readonly random: () => number;
   readonly report: Reporter;
+  /** Why nothing that goes down may be believed now; undefined while it may. */
+  readonly doubt: () => string | undefined;
   /** The record's hold began or ended. */
   readonly onHold: (record: InstanceRecord) => void;
   /** A write came back: there is something to reconcile. */
@@ -68,6 +70,7 @@ export class WriteBack {
       clock: deps.clock,
       log: deps.log,
       report: deps.report,
+      doubt: deps.doubt,
       setHeld: (record, held) => this.#setHeld(record, held),
       admit: (record) => {
         record.write.admitted = true;

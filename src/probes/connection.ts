@@ -13,7 +13,7 @@ import type { Family, ProbeDeps } from '../core/probe.ts';
 import { parsePort } from '../lib/host-port.ts';
 import { failure, ownFault, skip, timeoutIn } from './cause.ts';
 import type { TlsOptions } from './fields.ts';
-import type { SmallFiles } from './small-files.ts';
+import { SmallFiles } from './small-files.ts';
 import { fill, type Template } from './template.ts';
 
 export interface ConnectionOptions {
@@ -39,6 +39,22 @@ export type Opened = Connection | { readonly kind: 'outcome'; readonly outcome: 
 export type ConnectionDeps = Pick<ProbeDeps, 'clock' | 'resolve' | 'connectTimeout' | 'timeout'> & {
   readonly files: SmallFiles;
 };
+
+/** Timeouts are read for each look: they may be longer now than they were. */
+export function connectionDeps(deps: ProbeDeps): ConnectionDeps {
+  const { clock, resolve } = deps;
+  return {
+    clock,
+    resolve,
+    files: new SmallFiles(clock, deps.baseDir),
+    get connectTimeout() {
+      return deps.connectTimeout;
+    },
+    get timeout() {
+      return deps.timeout;
+    },
+  };
+}
 
 /** Never rejects for the target's sake. When `signal` aborts, the outcome is the timeout of the phase it was in. */
 export async function open(

@@ -4,14 +4,13 @@ import type { Instance } from '../core/instance.ts';
 import type { Outcome, Readings } from '../core/outcome.ts';
 import type { Probe, ProbeDeps, ProbePlugin } from '../core/probe.ts';
 import { codeOf, fail, failure, messageOf, ownFault, skip, timeoutIn } from './cause.ts';
-import { type ConnectionDeps, open } from './connection.ts';
+import { type ConnectionDeps, connectionDeps, open } from './connection.ts';
 import { authorization } from './credentials.ts';
 import { clientOn, type Exchanged, exchange } from './exchange.ts';
 import { unmet } from './expectation.ts';
 import { type HttpOptions, httpOptions } from './http-options.ts';
 import { KeptLines } from './kept.ts';
 import { type Hop, hostHeader, nextHop } from './redirect.ts';
-import { SmallFiles } from './small-files.ts';
 import { fill } from './template.ts';
 
 export const httpProbe: ProbePlugin<HttpOptions> = {
@@ -37,9 +36,8 @@ class HttpProbe implements Probe {
 
   constructor(given: HttpOptions, deps: ProbeDeps) {
     this.#options = given;
-    const { clock, resolve, connectTimeout, timeout, baseDir, scope } = deps;
-    this.#deps = { clock, resolve, connectTimeout, timeout, files: new SmallFiles(clock, baseDir) };
-    this.#kept = scope.use(new KeptLines());
+    this.#deps = connectionDeps(deps);
+    this.#kept = deps.scope.use(new KeptLines());
   }
 
   async run(...[instance, signal]: Parameters<Probe['run']>): Promise<Outcome> {

@@ -4,10 +4,9 @@ import { z } from 'zod';
 import type { Outcome } from '../core/outcome.ts';
 import type { Probe, ProbeDeps, ProbePlugin } from '../core/probe.ts';
 import { fail, failure, timeoutIn } from './cause.ts';
-import { type Connection, type ConnectionDeps, open } from './connection.ts';
+import { type Connection, type ConnectionDeps, connectionDeps, open } from './connection.ts';
 import { addressField, closeField, familyField, portField, tlsField } from './fields.ts';
 import { hexField, regexField, regexMatches } from './pattern.ts';
-import { SmallFiles } from './small-files.ts';
 
 /** Bytes of an answer that are looked at; what comes later is not read. */
 const MOST_READ = 65_536;
@@ -51,8 +50,7 @@ class TcpProbe implements Probe {
 
   constructor(given: TcpOptions, deps: ProbeDeps) {
     this.#options = given;
-    const { clock, resolve, connectTimeout, timeout, baseDir } = deps;
-    this.#deps = { clock, resolve, connectTimeout, timeout, files: new SmallFiles(clock, baseDir) };
+    this.#deps = connectionDeps(deps);
   }
 
   async run(...[instance, signal]: Parameters<Probe['run']>): Promise<Outcome> {

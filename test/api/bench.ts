@@ -4,6 +4,7 @@ import { type Api, createApi } from '../../src/api/api.ts';
 import type { ApiRequest, ApiResponse } from '../../src/api/message.ts';
 import { type Board, createBoard } from '../../src/board/board.ts';
 import { explainView } from '../../src/board/explain-view.ts';
+import { PROBER_WELL } from '../../src/core/view.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { QuietLog } from '../support/quiet-log.ts';
 import { FakeControl } from './fake-control.ts';
@@ -39,7 +40,14 @@ export class ApiBench {
       const instance = this.board.instance(id);
       return instance === undefined
         ? undefined
-        : explainView({ instance, failures: new Map(), checks: new Map(), interventions: [], now: 0 });
+        : explainView({
+            instance,
+            failures: new Map(),
+            checks: new Map(),
+            interventions: [],
+            prober: PROBER_WELL,
+            now: 0,
+          });
     },
     configuration: () => ({
       source: 'sonde.yaml',

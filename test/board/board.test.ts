@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Board, createBoard } from '../../src/board/board.ts';
+import { PROBER_WELL } from '../../src/core/view.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import {
   appeared,
@@ -166,6 +167,7 @@ describe('the board', () => {
         },
       ],
       localHealth: 0,
+      prober: PROBER_WELL,
       firstRound: { done: 2, total: 6 },
     });
     expect(board.service({ registry: 'local', namespace: 'default', service: 'web' })).toEqual({

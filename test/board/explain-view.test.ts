@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { type CheckOrigin, type ExplainInput, explainView } from '../../src/board/explain-view.ts';
 import type { Intervention } from '../../src/core/intervention.ts';
-import type { CheckView, InstanceView, LastLookView, WriteView } from '../../src/core/view.ts';
+import {
+  type CheckView,
+  type InstanceView,
+  type LastLookView,
+  PROBER_WELL,
+  type WriteView,
+} from '../../src/core/view.ts';
 
 const DAY = '2026-01-01T';
 const SINCE = `${DAY}14:02:11.000Z`;
@@ -85,6 +91,7 @@ function input({ instance, check, write, laid }: Case): ExplainInput {
     failures: new Map([['web', [1, 2].map((duration) => ({ ...LAST, duration }))]]),
     checks: new Map([['web', origin]]),
     interventions: laid === undefined ? [] : [laid],
+    prober: PROBER_WELL,
     now: NOW,
   };
 }

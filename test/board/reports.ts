@@ -72,6 +72,9 @@ export interface Seen {
   readonly occasion?: 'scheduled' | 'external';
   readonly passed?: number;
   readonly total?: number;
+  /** What the shadow rule says. */
+  readonly shadow?: Health;
+  readonly credible?: boolean;
 }
 
 export function observed(instance: Instance, seen: Seen = {}): Report {
@@ -86,10 +89,14 @@ export function observed(instance: Instance, seen: Seen = {}): Report {
     inRow: 1,
     windowStart: total === 0 ? null : at,
   };
+  const { shadow, credible } = seen;
+  const doubted = credible === undefined ? {} : { credible };
+  const target = targetId(instance, check);
   return {
     kind: 'observed',
-    observation: { target: targetId(instance, check), at, duration, vantage: 'here', occasion, outcome },
+    observation: { target, at, duration, vantage: 'here', occasion, outcome, ...doubted },
     verdict: { health, reason, numbers },
+    ...(shadow === undefined ? {} : { shadow: { verdict: { health: shadow, reason, numbers } } }),
   };
 }
 

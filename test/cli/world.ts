@@ -2,7 +2,7 @@
 
 import type { Health } from '../../src/core/health.ts';
 import type { Intervention } from '../../src/core/intervention.ts';
-import type { CheckView, InstanceView } from '../../src/core/view.ts';
+import { type CheckView, type InstanceView, PROBER_WELL } from '../../src/core/view.ts';
 import type { World } from './contract-server.ts';
 
 export const T0 = Date.UTC(2026, 0, 1);
@@ -147,6 +147,7 @@ export function makeWorld(): World {
         },
       ],
       localHealth: 0,
+      prober: PROBER_WELL,
       firstRound: { done: 4, total: 4 },
     },
     configuration: {
@@ -189,6 +190,7 @@ export function makeWorld(): World {
         },
       ],
       write: 'healthy is written; dead waits because more than 50% of the service would be unavailable.',
+      doubt: null,
       interventions: [],
     },
     reload: { kind: 'applied', changes: { added: 2, removed: 1, changed: 0, kept: 4 } },

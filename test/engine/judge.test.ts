@@ -73,7 +73,7 @@ describe('what else the judge knows', () => {
     judge.open(one, ruleOf(consecutiveRule, { fall: 5 }), 0, ruleOf(consecutiveRule, { fall: 2 }));
     const last = seen(judge, '++xx').at(-1);
     expect(last?.step.verdict.health).toBe('healthy');
-    expect(last?.shadow?.health).toBe('dead');
+    expect(last?.shadow?.verdict.health).toBe('dead');
     judge.open(TARGETS[1] as Target, ruleOf(consecutiveRule), 0);
     expect(seen(judge, '+', TARGETS[1])[0]).not.toHaveProperty('shadow');
   });

@@ -16,7 +16,7 @@ const badly = (change: Partial<Record<keyof Rule, () => unknown>>): Rule =>
     step: good.step.bind(good),
     verdict: good.verdict.bind(good),
     ...change,
-  }) as Rule;
+  }) as unknown as Rule;
 
 const verdict = { health: 'healthy', reason: 'passing', numbers: {} };
 const step = { state: {}, verdict, cadence: 'normal', confirmations: 0 };

@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Board, createBoard, type RegistryInfo } from '../../src/board/board.ts';
+import type { Health } from '../../src/core/health.ts';
 import type { ReceiptKind } from '../../src/core/registry.ts';
 import type { Report } from '../../src/core/report.ts';
+import { PROBER_WELL } from '../../src/core/view.ts';
 import { CATALOGUE, type Family } from '../../src/metrics/catalogue.ts';
 import { createMetrics, type Metrics } from '../../src/metrics/metrics.ts';
 import {
@@ -40,7 +42,11 @@ class Bench {
     version: '1.2.3',
     registries: this.registries,
     kindOf: () => 'tcp',
-    localHealth: () => 2,
+    localHealth: () => ({
+      ...PROBER_WELL,
+      score: 2,
+      anchors: [{ anchor: '10.0.0.1:53', reached: true }],
+    }),
   });
   readonly metrics: Metrics = createMetrics({
     version: '1.2.3',
@@ -82,8 +88,8 @@ function everything(bench: Bench): void {
   bench.take(
     appeared(one),
     appeared(two),
-    observed(one, { passed: 3, total: 4, duration: 20, health: 'healthy' }),
-    observed(one, { passed: 3, total: 5, outcome: REFUSED, duration: 30 }),
+    observed(one, { passed: 3, total: 4, duration: 20, health: 'healthy', shadow: 'healthy' }),
+    observed(one, { passed: 3, total: 5, outcome: REFUSED, duration: 30, shadow: 'dead' }),
     observed(two, { outcome: SKIP }),
     observed(two, { occasion: 'external' }),
     healthChanged(one, 'unknown', 'healthy'),
@@ -249,6 +255,49 @@ describe('/metrics', () => {
     ]);
   });
 
+  it('counts where a shadow rule judges otherwise, and what it would have changed', async () => {
+    const bench = new Bench();
+    bench.take(appeared(one), appeared(two));
+    const looks: readonly (readonly [Health, Health])[] = [
+      ['unknown', 'unknown'],
+      ['healthy', 'healthy'],
+      ['healthy', 'dead'],
+      ['healthy', 'dead'],
+      ['sub-healthy', 'dead'],
+      ['sub-healthy', 'sub-healthy'],
+      ['healthy', 'sub-healthy'],
+    ];
+    for (const [health, shadow] of looks) bench.take(observed(one, { health, shadow }));
+    bench.take(observed(two, { health: 'healthy', shadow: 'healthy' }));
+    const now = await bench.scrape();
+    expect(values(now.get('sonde_shadow_disagreements_total'))).toEqual([
+      'sonde_shadow_disagreements_total tcp healthy dead 1',
+      'sonde_shadow_disagreements_total tcp sub-healthy dead 1',
+      'sonde_shadow_disagreements_total tcp healthy sub-healthy 1',
+    ]);
+    expect(values(now.get('sonde_shadow_transitions_total'))).toEqual([
+      'sonde_shadow_transitions_total tcp unknown healthy 1',
+      'sonde_shadow_transitions_total tcp healthy dead 1',
+      'sonde_shadow_transitions_total tcp dead sub-healthy 1',
+    ]);
+    expect(values(now.get('sonde_shadow_disagreeing_targets'))).toEqual([
+      'sonde_shadow_disagreeing_targets tcp 1',
+    ]);
+    bench.take(departed(one));
+    expect(values((await bench.scrape()).get('sonde_shadow_disagreeing_targets'))).toEqual([
+      'sonde_shadow_disagreeing_targets tcp 0',
+    ]);
+  });
+
+  it('counts failures that counted for nothing', async () => {
+    const bench = new Bench();
+    bench.take(appeared(one), observed(one, { outcome: REFUSED }));
+    bench.take(observed(one, { outcome: REFUSED, credible: false }), observed(one, { credible: false }));
+    expect(values((await bench.scrape()).get('sonde_disregarded_failures_total'))).toEqual([
+      'sonde_disregarded_failures_total tcp tcp 1',
+    ]);
+  });
+
   it('starts at zero before the first look and write', async () => {
     const bench = new Bench();
     bench.take(appeared(one));
@@ -261,13 +310,13 @@ describe('/metrics', () => {
   it('keeps nothing of services, checks and registries that departed', async () => {
     const bench = new Bench();
     everything(bench);
-    bench.take(appeared(one, ['tcp', 'extra']), observed(one, { check: 'extra', outcome: REFUSED }));
+    bench.take(appeared(one, ['tcp', 'second']), observed(one, { check: 'second', outcome: REFUSED }));
     bench.take(appeared(one), departed(two));
     const some = await bench.scrape();
     const lines = [...some.values()].flatMap((family) => values(family)).join('\n');
     expect(lines).toContain('default web');
     expect(lines).toMatch(/sonde_probes_total tcp /);
-    expect(lines).not.toMatch(/default db|extra/);
+    expect(lines).not.toMatch(/default db|second /);
     bench.take(departed(one));
     bench.registries.length = 0;
     const none = await bench.scrape();

@@ -16,6 +16,7 @@ import { checkNamed } from './check.ts';
 import type { FakeRegistry } from './fake-registry.ts';
 import { ManualClock } from './manual-clock.ts';
 import { QuietLog } from './quiet-log.ts';
+import { quietSources } from './quiet-sources.ts';
 
 const ANY: OptionsSchema<unknown> = {
   '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) },
@@ -113,6 +114,7 @@ export class AppBench {
         log: this.log,
         env: {},
         random: () => 0.5,
+        sources: quietSources,
         tap: (report) => this.reports.push(report),
         ...(options.memory === undefined ? {} : { state: { ...NO_STATE, memory: options.memory } }),
         origin: {

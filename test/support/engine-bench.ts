@@ -6,6 +6,7 @@ import type { Instance, InstanceId } from '../../src/core/instance.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import type { Probe } from '../../src/core/probe.ts';
 import type { Rule } from '../../src/core/rule.ts';
+import { NO_DOUBT, type SelfDoubt } from '../../src/core/self-doubt.ts';
 import type { Target, TargetId } from '../../src/core/target.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import { consecutiveRule } from '../../src/rules/consecutive.ts';
@@ -26,6 +27,8 @@ export interface BenchOptions {
   /** Hears every message before it is kept. */
   readonly emit?: (message: FromEngine) => void;
   readonly limits?: Partial<EngineLimits>;
+  readonly doubt?: Partial<SelfDoubt>;
+  readonly shadow?: Rule;
 }
 
 export function engineBench(options: BenchOptions = {}) {
@@ -41,12 +44,15 @@ export function engineBench(options: BenchOptions = {}) {
     },
   };
   const rule = options.ownRule ?? ruleOf(consecutiveRule, options.rule);
+  const beside = options.shadow === undefined ? {} : { shadow: options.shadow };
   const engine = createEngine({
-    checks: (name) => (name === check.name ? { check: options.remade?.() ?? check, probe, rule } : undefined),
+    checks: (name) =>
+      name === check.name ? { check: options.remade?.() ?? check, probe, rule, ...beside } : undefined,
     clock,
     log,
     vantage: 'here',
     limits: { concurrency: 512, perHost: 8, extraLooks: 0.5, ...options.limits },
+    doubt: Object.setPrototypeOf(options.doubt ?? {}, NO_DOUBT) as SelfDoubt,
     emit: (message) => {
       options.emit?.(message);
       out.push(message);

@@ -42,6 +42,7 @@ const MOST_DOWNS = 6;
 const CALM = 3.9;
 
 export class Adaptive implements Rule<AdaptiveState> {
+  readonly countsVotes = true;
   readonly #options: AdaptiveOptions;
   readonly #interval: number;
   readonly #deadAt: number;
