@@ -3,7 +3,7 @@
 import type { Control } from '../core/control.ts';
 import { type ApiRequest, type ApiResponse, json } from './message.ts';
 import { noInstance } from './no-instance.ts';
-import { decodeBy, decodeOrder } from './order.ts';
+import { decodeOrder, decodeSaid, type Said } from './order.ts';
 import { problem } from './problem.ts';
 import type { Call, Route } from './router.ts';
 
@@ -20,13 +20,14 @@ export function controlRoutes({ control }: ControlDeps): readonly Route[] {
     }),
     word('/v1/instances/:id/overwrite', {
       summary: 'Writes over what contests the instance',
-      answer: (id, by) => (control.overwrite(id, by) ? json(202, { id }) : noInstance(id)),
+      answer: (id, { by }) => (control.overwrite(id, by) ? json(202, { id }) : noInstance(id)),
       schema: 'InstanceId',
     }),
     word('/v1/registries/:name/release-guard', {
       summary: 'Lets through what the brake of the registry holds now',
-      answer: (registry, by) =>
-        control.releaseGuard(registry, by)
+      body: 'Release',
+      answer: (registry, { by, reason }) =>
+        control.releaseGuard(registry, by, reason)
           ? json(202, { registry })
           : problem('not-found', `There is no registry ${JSON.stringify(registry)}.`),
       schema: 'RegistryName',
@@ -71,7 +72,7 @@ export function controlRoutes({ control }: ControlDeps): readonly Route[] {
         problems: [400, 401, 403, 404],
       },
       answer: (call) =>
-        authored(call, (by) => {
+        authored(call, ['by'], ({ by }) => {
           const { id = '' } = call.parameters;
           if (control.lift(id, by)) return { status: 204, headers: {}, body: '' };
           return problem('not-found', `There is no intervention with the id ${JSON.stringify(id)}.`);
@@ -88,7 +89,7 @@ export function controlRoutes({ control }: ControlDeps): readonly Route[] {
         problems: [400, 401, 403, 422],
       },
       answer: (call) =>
-        authored(call, async (by) => {
+        authored(call, ['by'], async ({ by }) => {
           const result = await control.reload(by);
           if (result.kind !== 'rejected') return json(200, result);
           const { text } = result;
@@ -101,26 +102,33 @@ export function controlRoutes({ control }: ControlDeps): readonly Route[] {
 interface Word {
   readonly summary: string;
   readonly schema: 'InstanceId' | 'RegistryName';
-  readonly answer: (subject: string, by: string) => ApiResponse;
+  /** `Release` may say why as well; default `Author`. */
+  readonly body?: 'Author' | 'Release';
+  readonly answer: (subject: string, said: Said) => ApiResponse;
 }
 
 /** A route that says something of one thing, named by the one parameter of its path. */
-function word(path: string, { summary, schema, answer }: Word): Route {
+function word(path: string, { summary, schema, body = 'Author', answer }: Word): Route {
+  const keys = body === 'Release' ? (['by', 'reason'] as const) : (['by'] as const);
   return {
     method: 'POST',
     path,
     telemetry: false,
-    about: { summary, body: 'Author', answers: { 202: schema }, problems: [400, 401, 403, 404] },
-    answer: (call) => authored(call, (by) => answer(Object.values(call.parameters)[0] ?? '', by)),
+    about: { summary, body, answers: { 202: schema }, problems: [400, 401, 403, 404] },
+    answer: (call) => authored(call, keys, (said) => answer(Object.values(call.parameters)[0] ?? '', said)),
   };
 }
 
-/** The body may name who says so, and nothing else. */
-function authored<T>({ query, request }: Call, answer: (by: string) => T): T | ApiResponse {
+/** The body may say these things of who speaks, and nothing else. */
+function authored<T>(
+  { query, request }: Call,
+  keys: readonly (keyof Said)[],
+  answer: (said: Said) => T,
+): T | ApiResponse {
   const refusal = query.refusal();
   if (refusal !== undefined) return refusal;
-  const said = decodeBy(request.body ?? '', callerOf(request));
-  return said.ok ? answer(said.by) : said.refusal;
+  const decoded = decodeSaid(request.body ?? '', callerOf(request), keys);
+  return decoded.ok ? answer(decoded.said) : decoded.refusal;
 }
 
 /** As whom events name a caller who gives no name. */

@@ -51,18 +51,27 @@ export function decodeOrder(body: string, by: string): DecodedOrder {
   return { ok: true, order: { kind, selector, reason, by: said, lasts } };
 }
 
-/** Who says so: named by the body, which may as well be empty, or `fallback`. */
-export function decodeBy(
+/** Who says so, and why where that is asked for. */
+export interface Said {
+  readonly by: string;
+  readonly reason?: string;
+}
+
+/** Said by the body, which may as well be empty; `fallback` is who says so where it names nobody. */
+export function decodeSaid(
   body: string,
   fallback: string,
-): { readonly ok: true; readonly by: string } | Refused {
-  if (body.trim() === '') return { ok: true, by: fallback };
+  keys: readonly (keyof Said)[],
+): { readonly ok: true; readonly said: Said } | Refused {
+  if (body.trim() === '') return { ok: true, said: { by: fallback } };
   const sent = parse(body);
   if (!isRecord(sent)) return refuse([{ field: 'body', why: 'must be a JSON object' }]);
-  const mistakes = unknownKeys(sent, ['by'], '');
-  const { by = fallback } = sent;
+  const mistakes = unknownKeys(sent, keys, '');
+  const { by = fallback, reason } = sent;
   if (!isText(by)) mistakes.push({ field: 'by', why: TEXT });
-  return isText(by) && mistakes.length === 0 ? { ok: true, by } : refuse(mistakes);
+  if (reason !== undefined && !isText(reason)) mistakes.push({ field: 'reason', why: TEXT });
+  if (mistakes.length > 0 || !isText(by)) return refuse(mistakes);
+  return { ok: true, said: { by, ...(isText(reason) ? { reason } : {}) } };
 }
 
 function decodeSelector(sent: unknown, mistakes: Mistake[]): Selector | undefined {

@@ -223,6 +223,7 @@ export const SCHEMAS = {
     'for?': { type: 'string', pattern: DURATION_PATTERN },
   }),
   Author: closed({ 'by?': text }),
+  Release: closed({ 'by?': text, 'reason?': text }),
   InstanceId: closed({ id: text }),
   RegistryName: closed({ registry: text }),
   Reloaded: {

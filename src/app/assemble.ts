@@ -195,7 +195,7 @@ export function assemble(first: Loaded, deps: AppDeps): App {
   const control: Control = {
     probeNow: (id) => pipeline.probeNow(id),
     overwrite: (id, by) => pipeline.overwrite(id, by),
-    releaseGuard: (registry, by) => pipeline.releaseGuard(registry, by),
+    releaseGuard: (registry, by, reason) => pipeline.releaseGuard(registry, by, reason),
     intervene: (order) => pipeline.intervene(order),
     interventions: () => pipeline.interventions(),
     lift: (id, by) => pipeline.lift(id, by),

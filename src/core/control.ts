@@ -11,7 +11,7 @@ export interface Control {
    * Lets through what the brake of the registry holds now, and lifts the holds laid upon the whole registry; false if
    * there is no such registry.
    */
-  releaseGuard(registry: string, by: string): boolean;
+  releaseGuard(registry: string, by: string, reason?: string): boolean;
   /** Lays it on whatever matches now and later. */
   intervene(order: InterventionOrder): Intervention;
   /** The interventions in force, oldest first. */

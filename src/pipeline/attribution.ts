@@ -10,6 +10,9 @@ const PURE = 0.8;
 const RARE = 0.2;
 /** More would not be read. */
 const MOST = 3;
+/** Fewer have anything in common by chance. */
+const FEW = 3;
+const NEAR_US = 'look at the prober and its network first';
 
 interface Label {
   readonly name: string;
@@ -18,11 +21,14 @@ interface Label {
 }
 
 /**
- * `rack=r7 (29 of 30 dead, 2 of 70 others)`, the clearest first. Labels are the metadata of the instances, their service and
- * their network (/24). Where nothing sets them apart the cause is more likely near the prober than near them
- * (detection.md 4.5).
+ * `the 30 that died within a minute have in common: rack=r7 (29 of 30, 2 of 70 others)`, the clearest label first. Labels are
+ * the metadata of the instances, their service and their network (/24). Where nothing sets them apart the cause is more likely
+ * near the prober than near them (detection.md 4.5). Undefined where they are too few to have anything in common.
  */
-export function attribution(dead: readonly Described[], others: readonly Described[]): string {
+export function attribution(dead: readonly Described[], others: readonly Described[]): string | undefined {
+  if (dead.length < FEW) return undefined;
+  const they = `the ${dead.length} that died within a minute`;
+  if (others.length === 0) return `${they} are all there are: ${NEAR_US}`;
   const ofDead = counted(dead);
   const ofOthers = counted(others);
   const labels = [...ofDead]
@@ -30,15 +36,11 @@ export function attribution(dead: readonly Described[], others: readonly Describ
     .filter((label) => label.dead > PURE * dead.length && label.others < RARE * others.length)
     .sort((a, b) => b.dead - a.dead || a.others - b.others || (a.name < b.name ? -1 : 1))
     .slice(0, MOST);
-  if (others.length === 0)
-    return 'nobody else is left to compare them with: look at the prober and its network first';
-  if (labels.length === 0)
-    return 'no label sets them apart from the others: look at the prober and its network first';
+  if (labels.length === 0) return `no label sets ${they} apart from the others: ${NEAR_US}`;
   const told = labels.map(
-    (label) =>
-      `${label.name} (${label.dead} of ${dead.length} dead, ${label.others} of ${others.length} others)`,
+    (label) => `${label.name} (${label.dead} of ${dead.length}, ${label.others} of ${others.length} others)`,
   );
-  return `what they have in common: ${told.join(', ')}`;
+  return `${they} have in common: ${told.join(', ')}`;
 }
 
 function counted(instances: readonly Described[]): ReadonlyMap<string, number> {

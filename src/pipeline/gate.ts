@@ -1,7 +1,7 @@
 /** Where dead instances wait until floor and brake of their registry let them be written. */
 
 import type { Clock } from '../core/clock.ts';
-import type { InstanceId } from '../core/instance.ts';
+import type { Instance, InstanceId } from '../core/instance.ts';
 import type { Log } from '../core/log.ts';
 import type { Reporter } from '../core/report.ts';
 import { attribution } from './attribution.ts';
@@ -36,6 +36,9 @@ const BRAKE_HOLDS = {
   frozen: 'frozen',
   doubted: 'self-doubt',
 } as const satisfies Record<Exclude<BrakeDecision, 'pass'>, Hold>;
+
+/** Milliseconds within which instances die together. */
+const LATELY = 60_000;
 
 export class Gate {
   readonly #deps: GateDeps;
@@ -91,7 +94,7 @@ export class Gate {
       this.#deps.limits,
     );
     this.#released = false;
-    const about = decision === this.#decision ? '' : aboutMass(this.#waiting, records, doubt);
+    const about = decision === this.#decision ? '' : aboutMass(this.#waiting, records, doubt, now);
     let passed = 0;
     const floored = new Set<string>();
     for (const record of this.#waiting) {
@@ -142,15 +145,19 @@ function aboutMass(
   waiting: ReadonlySet<InstanceRecord>,
   records: ReadonlyMap<InstanceId, InstanceRecord>,
   doubt: string | undefined,
+  now: number,
 ): string {
   if (waiting.size === 0) return 'nothing waits any more';
-  const others = [...records.values()].filter((record) => !waiting.has(record) && !standsDead(record));
-  const common = attribution(
-    [...waiting].map(({ instance }) => instance),
-    others.map(({ instance }) => instance),
-  );
   const many = `${waiting.size} of ${records.size} instances are dead and not written so`;
-  return `${many}; ${doubt === undefined ? common : `the prober doubts itself: ${doubt}`}`;
+  if (doubt !== undefined) return `${many}; the prober doubts itself: ${doubt}`;
+  const dead: Instance[] = [];
+  const others: Instance[] = [];
+  for (const { health, since, instance } of records.values()) {
+    if (health.health !== 'dead') others.push(instance);
+    else if (now - since < LATELY) dead.push(instance);
+  }
+  const common = attribution(dead, others);
+  return common === undefined ? many : `${many}; ${common}`;
 }
 
 function census(records: ReadonlyMap<InstanceId, InstanceRecord>): ReadonlyMap<string, Census> {

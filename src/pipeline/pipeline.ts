@@ -140,11 +140,12 @@ export class Pipeline {
    * An operator lets through what the brake of a registry holds now, and lifts the holds laid upon the registry as a
    * whole; false if there is no such registry.
    */
-  releaseGuard(registry: string, by: string): boolean {
+  releaseGuard(registry: string, by: string, reason?: string): boolean {
     const source = this.#sources.get(registry);
     if (source === undefined) return false;
     source.writeBack.releaseGuard();
-    this.#operator({ subject: registry, to: 'release-guard', by });
+    const why = reason === undefined ? {} : { detail: reason };
+    this.#operator({ subject: registry, to: 'release-guard', by, ...why });
     for (const { id, kind, selector } of this.#interventions.all)
       if (kind === 'hold' && isWholeRegistry(selector, registry)) this.lift(id, by);
     this.#reconcileSoon();

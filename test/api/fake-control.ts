@@ -28,8 +28,8 @@ export class FakeControl implements Control {
     return this.#board().instance(id) !== undefined;
   }
 
-  releaseGuard(registry: string, by: string): boolean {
-    this.said.push(`release-guard ${registry} by ${by}`);
+  releaseGuard(registry: string, by: string, reason?: string): boolean {
+    this.said.push(`release-guard ${registry} by ${by}${reason === undefined ? '' : `: ${reason}`}`);
     return registry === 'local';
   }
 
