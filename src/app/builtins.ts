@@ -7,6 +7,7 @@ import { tcpProbe } from '../probes/tcp.ts';
 import { dnsRegistry } from '../registries/dns/registry.ts';
 import { etcdRegistry } from '../registries/etcd/registry.ts';
 import { fileRegistry } from '../registries/file/registry.ts';
+import { kubernetesRegistry } from '../registries/kubernetes/registry.ts';
 import { fileSdRegistry } from '../registries/prometheus/file-sd.ts';
 import { httpSdRegistry } from '../registries/prometheus/http-sd.ts';
 import { redisRegistry } from '../registries/redis/registry.ts';
@@ -16,5 +17,13 @@ import { successRateRule } from '../rules/success-rate.ts';
 export const builtins: Catalogue = {
   probes: [tcpProbe, httpProbe, scriptProbe],
   rules: [successRateRule, consecutiveRule],
-  registries: [fileRegistry, etcdRegistry, dnsRegistry, fileSdRegistry, httpSdRegistry, redisRegistry],
+  registries: [
+    fileRegistry,
+    etcdRegistry,
+    dnsRegistry,
+    fileSdRegistry,
+    httpSdRegistry,
+    redisRegistry,
+    kubernetesRegistry,
+  ],
 };
