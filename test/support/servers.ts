@@ -1,21 +1,26 @@
 /** Real servers that tests need: a missing one skips with its reason, and fails where SONDE_REQUIRE_SERVERS names it. */
 
 import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, isAbsolute, join } from 'node:path';
 import { describe } from 'vitest';
 
-/** Path of the program, or undefined where the machine does not have it. */
+/** Path of the program, or undefined where the machine does not have it; `program` may be a path itself. */
 export function programPath(program: string): string | undefined {
+  if (isAbsolute(program)) return isExecutable(program) ? program : undefined;
   for (const folder of [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']) {
     const path = join(folder, program);
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch {
-      // Not in this folder.
-    }
+    if (isExecutable(path)) return path;
   }
   return undefined;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** `describe` for tests that need the program of that server. */

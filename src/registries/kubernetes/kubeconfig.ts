@@ -3,7 +3,11 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 
-const text = z.string().min(1).optional();
+/** Empty is as good as not there. */
+const text = z
+  .string()
+  .optional()
+  .transform((value) => (value === '' ? undefined : value));
 
 const user = z.looseObject({
   token: text,
@@ -13,8 +17,8 @@ const user = z.looseObject({
   'client-key': text,
   'client-key-data': text,
   username: text,
-  exec: z.unknown(),
-  'auth-provider': z.unknown(),
+  exec: z.unknown().optional(),
+  'auth-provider': z.unknown().optional(),
 });
 
 type User = z.output<typeof user>;
@@ -114,7 +118,7 @@ function sourceOf(data: string | undefined, file: string | undefined): Source | 
 
 function parsed(yaml: string): unknown {
   try {
-    return parse(yaml);
+    return parse(yaml, { logLevel: 'error' });
   } catch {
     return undefined;
   }
