@@ -9,7 +9,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { describeWith } from '../support/servers.ts';
 
 const DEPLOY = join(import.meta.dirname, '../../deploy');
-const VARIANTS = ['standalone', 'sidecar'] as const;
+const VARIANTS = ['standalone', 'sidecar', 'cluster'] as const;
 
 describe.each(VARIANTS)('the %s configuration', (variant) => {
   it('is valid', async () => {
@@ -50,6 +50,19 @@ describeWith('kustomize', 'kustomize', 'the manifests', () => {
         .map(({ kind }) => kind)
         .sort(),
     ).toEqual(['ConfigMap', 'Deployment']);
+  });
+
+  it('give the token of the ServiceAccount only to a sonde that has the cluster as its registry', () => {
+    const inCluster = build('cluster');
+    expect(build('standalone')).not.toContain('automountServiceAccountToken: true');
+    expect(inCluster).toContain('automountServiceAccountToken: true');
+    expect(inCluster).toContain('kind: kubernetes');
+    const bindings = kindsOf(inCluster).filter(({ kind }) => kind === 'ClusterRoleBinding');
+    expect(bindings.map(({ metadata }) => metadata.name).sort()).toEqual([
+      'sonde-discover',
+      'sonde-gates',
+      'sonde-slices',
+    ]);
   });
 
   it('name ports that exist, and gate the Pod by the judged health', () => {
