@@ -3,8 +3,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export type Handler = (url: URL, request: IncomingMessage, response: ServerResponse) => void;
-
 export class FakeApiserver {
   /** What was asked, in order. */
   readonly asked: URL[] = [];

@@ -152,7 +152,7 @@ export class KubernetesApi {
     try {
       const call = {
         method: 'PATCH',
-        path: `${path}?${query}`,
+        path: `${path}?${query.toString()}`,
         body: JSON.stringify(body),
         contentType,
       } as const;
@@ -250,7 +250,7 @@ function pathOf({ kind, namespace, selector }: Collection, query: Readonly<Recor
   const { group, plural } = RESOURCES[kind];
   const within = namespace === undefined ? '' : `/namespaces/${namespace}`;
   const all = { ...query, ...(selector === undefined ? {} : { labelSelector: selector }) };
-  return `${group}${within}/${plural}?${new URLSearchParams(all)}`;
+  return `${group}${within}/${plural}?${new URLSearchParams(all).toString()}`;
 }
 
 export function objectPath(kind: Thing['kind'], namespace: string, name: string): string {

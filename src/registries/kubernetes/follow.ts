@@ -22,7 +22,7 @@ const HEARTBEAT = 4_000;
  * The apiserver's watch cache sends a bookmark every minute (apiserver, cacher.go: bookmarkFrequency). A watch that is silent for
  * longer hangs somewhere on the way, and is opened again where it was.
  */
-export const SILENCE = 75_000;
+const SILENCE = 75_000;
 /** Watches that end sooner than this, so many in a row, are a failure, milliseconds. */
 const BRIEF = 1_000;
 const BRIEF_ONES = 5;

@@ -2,13 +2,13 @@
 
 import type { Receipt, WriteRequest } from '../../core/registry.ts';
 import { formatHostPort } from '../../lib/host-port.ts';
-import { decide, type MarkRecord } from '../shared/mark.ts';
+import { decide } from '../shared/mark.ts';
 import { objectPath } from './api.ts';
 import { isOurs, MARKS } from './names.ts';
 import type { EndpointSlice } from './objects.ts';
 import type { WriterDeps } from './pod-writer.ts';
 import { portOf } from './ports.ts';
-import { type Conditions, conditionsFor, same, standingEndpoint, storedMarks } from './slice-marks.ts';
+import { conditionsFor, type StoredMark, same, standingEndpoint, storedMarks } from './slice-marks.ts';
 
 /** Against a registrar that keeps changing the slice. */
 const TRIES = 5;
@@ -75,7 +75,6 @@ function planFor(requests: readonly WriteRequest[], slice: EndpointSlice, { opti
   const marks = new Map([...stored].filter(([key]) => places.has(key)));
   const operations: PatchOperation[] = [];
   const transitions: WriteRequest[] = [];
-  let changed = false;
   const receipts = requests.map((request): Receipt => {
     const { id, key, incarnation } = request.instance;
     const place = places.get(key);
@@ -86,18 +85,17 @@ function planFor(requests: readonly WriteRequest[], slice: EndpointSlice, { opti
       const detail = decision.detail === undefined ? {} : { detail: decision.detail };
       return { instance: id, kind: decision.receipt, ...detail };
     }
-    changed = true;
     // Somebody's own conditions, where an operator says that they are to be overwritten, are not what is restored later.
     const { was } = standing;
     const wanted = decision.mark === undefined ? was : conditionsFor(decision.mark.health, was, options);
     if (!same(wanted, place.conditions))
       operations.push({ op: 'add', path: `/endpoints/${place.index}/conditions`, value: wanted });
     if (decision.mark === undefined) marks.delete(key);
-    else marks.set(key, { mark: decision.mark, was } satisfies { mark: MarkRecord; was: Conditions });
+    else marks.set(key, { mark: decision.mark, was } satisfies StoredMark);
     if (standing.mark?.health !== decision.mark?.health) transitions.push(request);
     return { instance: id, kind: 'written' };
   });
-  if (changed) operations.push(...annotation(slice, marks));
+  if (receipts.some(({ kind }) => kind === 'written')) operations.push(...annotation(slice, marks));
   return { receipts, operations, transitions };
 }
 
