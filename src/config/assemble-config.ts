@@ -2,7 +2,8 @@
 
 import { resolve } from 'node:path';
 import type { Check, Match, Use } from '../core/check.ts';
-import type { Config, ConsumerConfig, PolicyConfig, RegistryConfig, WebhookConfig } from './config.ts';
+import type { ConsumerConfig } from '../core/consumer.ts';
+import type { Config, PolicyConfig, RegistryConfig, WebhookConfig } from './config.ts';
 import type { Uses } from './kinds.ts';
 import { STANDARD_RULE } from './names.ts';
 import type { DecodedFile } from './schema.ts';

@@ -1,6 +1,7 @@
 /** The decoded configuration: plain values, all times in milliseconds, all shares from 0 to 1. */
 
 import type { Check, Match, Use } from '../core/check.ts';
+import type { ConsumerConfig } from '../core/consumer.ts';
 import type { WriteMode } from '../core/view.ts';
 
 export interface Config {
@@ -95,30 +96,6 @@ export interface WebhookConfig {
   readonly timeout: number;
   readonly headers: Readonly<Record<string, string>>;
 }
-
-interface ConsumerBase {
-  readonly name: string;
-  readonly match: Match;
-  /** Share of its weight that a sub-healthy instance keeps; default 30 %. */
-  readonly subHealthyWeight: number;
-}
-
-export type ConsumerConfig =
-  | (ConsumerBase & {
-      readonly kind: 'haproxy-agent';
-      readonly listen: Listen;
-      readonly dead: 'down' | 'drain';
-    })
-  | (ConsumerBase & {
-      readonly kind: 'nginx-upstreams';
-      /** Absolute. */
-      readonly path: string;
-      readonly upstream: string;
-      readonly directives: readonly string[];
-      readonly reload: readonly string[];
-      /** Milliseconds from one reload to the next at least; default 1 s. */
-      readonly reloadEvery: number;
-    });
 
 interface LocalHealthConfig {
   /** URLs or host:port that are reached whenever anything is; default none. */

@@ -3,7 +3,7 @@
  * Pure.
  */
 
-import type { HaproxyAgentConfig } from './consumer.ts';
+import type { HaproxyAgentConfig } from '../core/consumer.ts';
 import type { Said } from './directory.ts';
 
 /** Characters of a reason that HAProxy shows; no control characters, which would end the line. */

@@ -2,13 +2,14 @@
 
 import type { Match } from '../core/check.ts';
 import type { Clock } from '../core/clock.ts';
+import type { ConsumerConfig } from '../core/consumer.ts';
 import type { Instance } from '../core/instance.ts';
 import type { Log } from '../core/log.ts';
 import type { Reporter } from '../core/report.ts';
-import type { ConsumerConfig, ConsumerCounters, Telling } from './consumer.ts';
 import { Directory } from './directory.ts';
 import { HaproxyAgent, type TellingDeps } from './haproxy-agent.ts';
 import { NginxUpstreams } from './nginx-upstreams.ts';
+import type { ConsumerCounters, Telling } from './telling.ts';
 
 export interface ConsumersDeps {
   readonly consumers: readonly ConsumerConfig[];

@@ -5,12 +5,13 @@
 
 import { createServer, type Socket } from 'node:net';
 import type { Clock } from '../core/clock.ts';
+import type { HaproxyAgentConfig } from '../core/consumer.ts';
 import type { Log } from '../core/log.ts';
 import { type Backoff, backoffDelay } from '../lib/backoff.ts';
 import { formatHostPort } from '../lib/host-port.ts';
 import { agentAnswer } from './agent-answer.ts';
-import type { ConsumerCounters, HaproxyAgentConfig, Telling } from './consumer.ts';
 import type { Directory } from './directory.ts';
+import type { ConsumerCounters, Telling } from './telling.ts';
 
 export interface TellingDeps {
   readonly clock: Clock;

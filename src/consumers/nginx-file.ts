@@ -3,9 +3,9 @@
  * Pure. What is written depends on nothing but what is said, so that an unchanged file means that nothing changed.
  */
 
+import type { NginxUpstreamsConfig } from '../core/consumer.ts';
 import type { WritableHealth } from '../core/health.ts';
 import { formatHostPort } from '../lib/host-port.ts';
-import type { NginxUpstreamsConfig } from './consumer.ts';
 import type { Said } from './directory.ts';
 
 export interface Rendered {

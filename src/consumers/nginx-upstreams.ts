@@ -6,10 +6,11 @@
 import { execFile } from 'node:child_process';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { Clock } from '../core/clock.ts';
+import type { NginxUpstreamsConfig } from '../core/consumer.ts';
 import { type Backoff, backoffDelay } from '../lib/backoff.ts';
-import type { ConsumerCounters, NginxUpstreamsConfig, Telling } from './consumer.ts';
 import type { TellingDeps } from './haproxy-agent.ts';
 import { NOTHING_STOOD, readUpstreams, renderUpstreams, type Stood } from './nginx-file.ts';
+import type { ConsumerCounters, Telling } from './telling.ts';
 
 /** What changes together is written together, milliseconds. */
 const COALESCE = 200;

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createProgram } from '../../src/cli/program.ts';
+import { refusing } from '../support/lab/servers.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { FakeIo } from './fake-io.ts';
 
@@ -38,6 +39,34 @@ describe('sonde validate', () => {
     expect(out).toContain('error[SND1008]: unknown kind `htpp`');
     expect(out).toContain('= help: did you mean `http`?');
     expect(out).toMatch(/good\.yaml: valid\n.*bad\.yaml: 1 error\n$/);
+  });
+
+  it('asks the registries with --online, and says what would match', async () => {
+    const { port } = await refusing();
+    const checks =
+      'checks:\n  - { name: web, probe: { kind: http } }\n  - { name: db, match: { service: db }, probe: { kind: tcp } }\n';
+    const listed = file('online.yaml', `${HEAD.replace('./p.yaml', './online-providers.yaml')}${checks}`);
+    file('online-providers.yaml', 'services: [{ name: web, instances: [{ host: 10.0.0.1, port: 80 }] }]\n');
+    const there = await run('validate', '--online', listed);
+    expect(there.out.replace(/in \d+ ms/, 'in 1 ms')).toBe(`${listed}: valid
+
+registries
+  √ local (file, dry-run) was listed: 1 instances of 1 services in 1 ms
+
+checks
+  √ web looks at 1 instances of 1 services
+  ‼ db looks at nobody
+      → nothing that is registered now has these names and metadata
+
+0 errors, 1 warning.
+`);
+    expect(there.code).toBe(0);
+    expect(await run('validate', '--online', '--strict', listed)).toMatchObject({ code: 3 });
+    const etcd = `version: 1\nregistries:\n  - { name: e, kind: etcd, endpoints: ["http://127.0.0.1:${port}"] }\n`;
+    const gone = await run('validate', '--online', file('gone.yaml', `${etcd}${checks}`));
+    expect(gone.out).toContain('not every registry could be listed');
+    expect(gone.code).toBe(4);
+    expect(await run('validate', '--online', bad)).toMatchObject({ code: 1 });
   });
 
   it('exits with 3 on warnings if it is strict', async () => {

@@ -12,7 +12,7 @@ const CONSUMERS: Config['consumers'] = [
     kind: 'nginx-upstreams',
     match: { registry: ['nobody'] },
     subHealthyWeight: 0.3,
-    path: '/nowhere',
+    path: '/nowhere/upstreams.conf',
     upstream: '{service}',
     directives: [],
     reload: [],

@@ -2,41 +2,79 @@
 
 import type { Config } from '../../config/config.ts';
 import type { Catalogue } from '../../core/catalogue.ts';
+import type { Check } from '../../core/check.ts';
+import type { Instance } from '../../core/instance.ts';
 import type { RegistryErrorCode } from '../../core/registry.ts';
 import { matches } from '../../pipeline/match.ts';
 import { listRegistry } from '../list-registry.ts';
 import { systemClock } from '../system-clock.ts';
-import { error, type Finding, ok, warning } from './finding.ts';
+import { type Examination, error, type Finding, ok, warning } from './finding.ts';
 
 /** Lists each registry once, all at the same time; a listing takes 10 s at most. */
-export function examineRegistries(
+export async function examineRegistries(
   config: Config,
   catalogue: Catalogue,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
+  return (await survey(config, catalogue, signal)).map(({ finding }) => finding);
+}
+
+/** The same, and what each check would look at. */
+export async function examineOnline(
+  config: Config,
+  catalogue: Catalogue,
+  signal: AbortSignal,
+): Promise<readonly Examination[]> {
+  const surveyed = await survey(config, catalogue, signal);
+  const instances = surveyed.flatMap((one) => one.instances);
+  const complete = surveyed.every(({ finding }) => finding.verdict !== 'error');
+  return [
+    { subject: 'registries', findings: surveyed.map(({ finding }) => finding) },
+    { subject: 'checks', findings: config.checks.map((check) => matchFinding(check, instances, complete)) },
+  ];
+}
+
+interface Surveyed {
+  readonly finding: Finding;
+  readonly instances: readonly Instance[];
+}
+
+function survey(config: Config, catalogue: Catalogue, signal: AbortSignal): Promise<readonly Surveyed[]> {
   return Promise.all(
-    config.registries.map(async (one): Promise<Finding> => {
+    config.registries.map(async (one): Promise<Surveyed> => {
       const started = systemClock.now();
       const listed = await listRegistry(one, config, catalogue, signal);
-      if (listed.kind === 'failed') return error(listed.reason, hintFor(listed.code));
+      if (listed.kind === 'failed')
+        return { finding: error(listed.reason, hintFor(listed.code)), instances: [] };
       const { instances } = listed;
-      const services = new Set(
-        instances.map(({ namespace, service }) => JSON.stringify([namespace, service])),
-      );
       const took = Math.round(systemClock.now() - started);
-      const size = `${instances.length} instances of ${services.size} services in ${took} ms`;
-      const what = `${one.name} (${one.kind}, ${one.write.mode}) was listed: ${size}`;
+      const what = `${one.name} (${one.kind}, ${one.write.mode}) was listed: ${sizeOf(instances)} in ${took} ms`;
       const watched = instances.filter((instance) =>
         config.checks.some(({ match }) => matches(match, instance)),
       );
-      if (instances.length === 0) return warning(what, 'nobody is registered there: is it the right place?');
-      if (watched.length === 0)
-        return warning(what, 'no check matches any of them: look at the match of the checks');
-      return ok(
-        watched.length === instances.length ? what : `${what}, ${watched.length} of them matched by checks`,
-      );
+      return { finding: listedFinding(what, instances.length, watched.length), instances };
     }),
   );
+}
+
+function listedFinding(what: string, all: number, watched: number): Finding {
+  if (all === 0) return warning(what, 'nobody is registered there: is it the right place?');
+  if (watched === 0) return warning(what, 'no check matches any of them: look at the match of the checks');
+  return ok(watched === all ? what : `${what}, ${watched} of them matched by checks`);
+}
+
+function matchFinding({ name, match }: Check, instances: readonly Instance[], complete: boolean): Finding {
+  const matched = instances.filter((instance) => matches(match, instance));
+  if (matched.length > 0) return ok(`${name} looks at ${sizeOf(matched)}`);
+  const hint = complete
+    ? 'nothing that is registered now has these names and metadata'
+    : 'not every registry could be listed: it may match what is there';
+  return warning(`${name} looks at nobody`, hint);
+}
+
+function sizeOf(instances: readonly Instance[]): string {
+  const services = new Set(instances.map(({ namespace, service }) => JSON.stringify([namespace, service])));
+  return `${instances.length} instances of ${services.size} services`;
 }
 
 const HINTS: Readonly<Record<RegistryErrorCode, string>> = {

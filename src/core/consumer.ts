@@ -1,6 +1,6 @@
 /** Consumers that read no registry, and how each is told: the decoded form of the entries under `consumers:`. */
 
-import type { Match } from '../core/check.ts';
+import type { Match } from './check.ts';
 
 interface ConsumerBase {
   /** Unique; what logs and counters call it. */
@@ -33,21 +33,3 @@ export interface NginxUpstreamsConfig extends ConsumerBase {
 }
 
 export type ConsumerConfig = HaproxyAgentConfig | NginxUpstreamsConfig;
-
-/** What happened with one consumer since the start. */
-export interface ConsumerCounters {
-  /** Times it was told: answers of the agent, changes of the file. */
-  readonly told: number;
-  /** Times it could not be told: questions without an answer, files not written, reloads that failed. */
-  readonly failed: number;
-}
-
-/** One consumer at work. */
-export interface Telling {
-  readonly config: ConsumerConfig;
-  readonly counters: ConsumerCounters;
-  /** Something changed of what it may be told. */
-  changed(): void;
-  /** Until aborted. */
-  run(signal: AbortSignal): Promise<void>;
-}
