@@ -12,11 +12,10 @@ export interface SampleProvider {
 }
 
 const HOST = '127.0.0.1';
-/** Answers 503 to these of every ten requests. */
-const FAILING = new Set([2, 5, 8]);
-const SLOW = 280;
-/** How long the mortal one lives, and stays dead. */
-const LIFE = 8_000;
+const SLOW = 350;
+/** How long the mortal one lives at first and then, and stays dead. */
+const YOUTH = 6_000;
+const LIFE = 30_000;
 const DEATH = 8_000;
 
 /** Starts them all; they stop with the scope. */
@@ -29,7 +28,7 @@ export async function startProviders(
   const healthy = await listen(createServer(ok), scope);
   const flaky = await listen(
     createServer((request, response) => {
-      if (FAILING.has(count++ % 10)) response.writeHead(503).end('overloaded\n');
+      if (count++ % 2 === 1) response.writeHead(503).end('overloaded\n');
       else ok(request, response);
     }),
     scope,
@@ -43,7 +42,7 @@ export async function startProviders(
   const scripted = await listen(createServer(ok), scope);
   return [
     { service: 'web-shop', port: healthy, story: 'always well' },
-    { service: 'web-orders', port: flaky, story: 'answers 503 to 3 requests in 10' },
+    { service: 'web-orders', port: flaky, story: 'answers 503 to every second request' },
     { service: 'web-search', port: slow, story: `takes ${SLOW} ms to answer` },
     { service: 'tcp-legacy', port: await refusedPort(), story: 'refuses connections' },
     { service: 'web-cart', port: await startMortal(clock, scope, signal), story: 'dies and comes back' },
@@ -61,8 +60,8 @@ async function startMortal(clock: Clock, scope: AsyncDisposableStack, signal: Ab
   const port = await bind(first, 0);
   const live = async (): Promise<void> => {
     let server = first;
-    while (!signal.aborted) {
-      await clock.sleep(LIFE, signal);
+    for (let life = YOUTH; !signal.aborted; life = LIFE) {
+      await clock.sleep(life, signal);
       server.closeAllConnections();
       server.close();
       await clock.sleep(DEATH, signal);
