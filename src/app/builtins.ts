@@ -11,6 +11,7 @@ import { kubernetesRegistry } from '../registries/kubernetes/registry.ts';
 import { fileSdRegistry } from '../registries/prometheus/file-sd.ts';
 import { httpSdRegistry } from '../registries/prometheus/http-sd.ts';
 import { redisRegistry } from '../registries/redis/registry.ts';
+import { zookeeperRegistry } from '../registries/zookeeper/registry.ts';
 import { consecutiveRule } from '../rules/consecutive.ts';
 import { successRateRule } from '../rules/success-rate.ts';
 
@@ -25,5 +26,6 @@ export const builtins: Catalogue = {
     httpSdRegistry,
     redisRegistry,
     kubernetesRegistry,
+    zookeeperRegistry,
   ],
 };
