@@ -5,7 +5,7 @@ import type { RegistryDeps } from '../../core/registry.ts';
 import type { Snapshot } from '../../core/snapshot.ts';
 import { Channel } from '../../lib/channel.ts';
 import { serviceKey, Told } from '../shared/told.ts';
-import { type NodeLayout, TREES, type TreeName, type Trees } from './layout.ts';
+import { type Layout, TREES, type TreeName, type Trees } from './layout.ts';
 import { nameOf } from './level.ts';
 import { readMarkNode, serviceOfGroup } from './mark-node.ts';
 import type { WatchEvent } from './protocol.ts';
@@ -18,7 +18,7 @@ const LOOK = 3_000;
 type Item = WatchEvent | 'look';
 
 export class Follower {
-  readonly #layout: NodeLayout;
+  readonly #layout: Layout;
   readonly #deps: RegistryDeps;
   readonly #arrived = new Channel<Item>();
   readonly #told = new Told();
@@ -30,7 +30,7 @@ export class Follower {
   readonly #unreadable = new Map<string, bigint>();
   #trees: Trees | undefined;
 
-  constructor(layout: NodeLayout, deps: RegistryDeps) {
+  constructor(layout: Layout, deps: RegistryDeps) {
     this.#layout = layout;
     this.#deps = deps;
   }

@@ -9,7 +9,7 @@ import {
   type Documents,
   foreignMark,
   incarnationOf,
-  type NodeLayout,
+  type Layout,
   type Provider,
   type Service,
   type TreeName,
@@ -59,7 +59,7 @@ const definition = z.object({
 /** `VERSION/GROUP/provider/APPLICATION`, the first two as there are (BaseServiceMetadataIdentifier). */
 const DEFINITION_DEPTH = 4;
 
-export class ApplicationLayout implements NodeLayout {
+export class ApplicationLayout implements Layout {
   readonly root: string;
   readonly trees: Readonly<Record<TreeName, TreeSpec>>;
   readonly documentFolder: string;

@@ -16,7 +16,7 @@ import {
 import {
   foreignMark,
   incarnationOf,
-  type NodeLayout,
+  type Layout,
   type Provider,
   type Service,
   type TreeName,
@@ -51,7 +51,7 @@ interface Found {
   readonly url: DubboUrl;
 }
 
-export class InterfaceLayout implements NodeLayout {
+export class InterfaceLayout implements Layout {
   readonly root: string;
   readonly trees: Readonly<Record<TreeName, TreeSpec>>;
   readonly documentFolder: string | undefined;

@@ -5,7 +5,7 @@ import { serviceKey } from '../shared/told.ts';
 import type { ServiceKey } from './dubbo-url.ts';
 import {
   incarnationOf,
-  type NodeLayout,
+  type Layout,
   type Provider,
   type Service,
   type TreeName,
@@ -27,7 +27,7 @@ import type { Session } from './session.ts';
 import type { Leaf } from './tree.ts';
 import { readValue, standingIn } from './value.ts';
 
-export class PathLayout implements NodeLayout {
+export class PathLayout implements Layout {
   readonly root: string;
   readonly trees: Readonly<Partial<Record<TreeName, TreeSpec>>> & { readonly providers: TreeSpec };
   readonly documentFolder = undefined;

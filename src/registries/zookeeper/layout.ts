@@ -42,10 +42,6 @@ export interface Layout {
   read(unit: string, trees: Trees): { readonly services: readonly Service[]; readonly there: boolean };
   /** Leaves of providers that cannot be read as such. */
   unreadable(unit: string, trees: Trees): Iterable<Leaf>;
-}
-
-/** What a write needs of a layout whose marks stand in nodes of their own. */
-export interface NodeLayout extends Layout {
   /** The providers of these keys that are there. */
   find(
     service: ServiceName,

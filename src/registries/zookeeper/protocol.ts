@@ -19,7 +19,7 @@ export const OP = {
 } as const;
 
 /** Transaction numbers that are no request's. */
-export const XID = { event: -1, ping: -2, auth: -4, setWatches: -8 } as const;
+export const XID = { event: -1, ping: -2, auth: -4, setWatches: -8, close: -11 } as const;
 
 export const ERR = {
   ok: 0,
@@ -130,7 +130,7 @@ export function readReplyHeader(reader: JuteReader): ReplyHeader {
   return { xid: reader.int(), zxid: reader.long(), err: reader.int() };
 }
 
-export type WatchKind = 'created' | 'deleted' | 'data' | 'children' | 'other';
+type WatchKind = 'created' | 'deleted' | 'data' | 'children' | 'other';
 
 export interface WatchEvent {
   readonly kind: WatchKind;
@@ -186,7 +186,7 @@ export type Change =
 
 const EPHEMERAL = 1;
 
-export function opOf(change: Change): number {
+function opOf(change: Change): number {
   switch (change.kind) {
     case 'create':
       return OP.create;

@@ -13,7 +13,7 @@ import {
 import type { Snapshot } from '../../core/snapshot.ts';
 import { serviceKey } from '../shared/told.ts';
 import { Follower } from './follower.ts';
-import type { NodeLayout } from './layout.ts';
+import type { Layout } from './layout.ts';
 import { ApplicationLayout } from './layout-applications.ts';
 import { InterfaceLayout } from './layout-interfaces.ts';
 import { marksInNodes, PathLayout } from './layout-path.ts';
@@ -33,7 +33,8 @@ export const zookeeperRegistry: RegistryPlugin<ZookeeperOptions> = {
     facts: {
       discovers: 'Dubbo’s interfaces or applications, or nodes by a pattern of paths',
       follows: 'push',
-      writesTo: 'Dubbo’s rules (override URLs, rule documents) with marks beside them; or the node’s JSON text',
+      writesTo:
+        'Dubbo’s rules (override URLs, rule documents) with marks beside them; or the node’s JSON text',
       auth: ['password', 'client certificate'],
       mapping: { subHealthy: 'rule with weight × 0.3', dead: 'rule with `disabled`' },
       tested: ['ZooKeeper 3.8.0, alone and as an ensemble of three'],
@@ -51,7 +52,7 @@ class ZookeeperRegistry implements Registry {
   readonly batchSize = 64;
   readonly #options: ZookeeperOptions;
   readonly #deps: RegistryDeps;
-  readonly #layout: NodeLayout;
+  readonly #layout: Layout;
   readonly #write: (requests: readonly WriteRequest[], session: Session) => Promise<readonly Receipt[]>;
   readonly #nodeWriter: NodeWriter | undefined;
   readonly #open = new Set<Session>();

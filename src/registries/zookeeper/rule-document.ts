@@ -132,7 +132,7 @@ export interface Edit {
  */
 export function editDocument(
   yaml: string | undefined,
-  service: ServiceKey,
+  service: ServiceKey | undefined,
   edits: readonly Edit[],
 ): string | undefined {
   const parsed: Document = parseDocument(yaml ?? '');
@@ -140,7 +140,7 @@ export function editDocument(
     parsed.contents = parsed.createNode({
       configVersion: 'v2.7',
       scope: 'service',
-      key: formatServiceKey(service),
+      ...(service === undefined ? {} : { key: formatServiceKey(service) }),
       enabled: true,
       configs: [],
     });

@@ -29,6 +29,7 @@ import {
   writeMulti,
   XID,
 } from './protocol.ts';
+import { Requests } from './requests.ts';
 import { Watches, type WatchSet } from './watches.ts';
 
 type SessionOptions = Pick<ZookeeperOptions, 'servers' | 'tls' | 'timeout' | 'sessionTimeout'> & {
@@ -38,22 +39,10 @@ type SessionOptions = Pick<ZookeeperOptions, 'servers' | 'tls' | 'timeout' | 'se
   readonly patience: number;
 };
 
-/** Requests on the way at once; the server itself stops reading at a thousand. */
-const WINDOW = 500;
 /** A server is asked for a sign of life this often, milliseconds, and more often where the session is short. */
 const PING = 2_000;
 /** Between two rounds over all servers. */
 const PAUSE = 250;
-
-interface Pending {
-  readonly op: number;
-  readonly frame: (xid: number) => Buffer;
-  /** Reads the answer that has this error code; throws `JuteError`. */
-  readonly take: (reader: JuteReader, err: number) => void;
-  readonly fail: (error: unknown) => void;
-  /** Asking twice does no harm. */
-  readonly repeatable: boolean;
-}
 
 export class Session {
   readonly #options: SessionOptions;
@@ -65,12 +54,8 @@ export class Session {
   #ticket: Ticket = NO_TICKET;
   #timeout: number;
   #lastZxid = 0n;
-  #xid = 0;
   #server: number;
-  /** Not yet sent. */
-  #queue: Pending[] = [];
-  /** Sent, in this order; answers come in the same. */
-  #flying: { readonly xid: number; readonly pending: Pending }[] = [];
+  readonly #requests = new Requests();
   /** Answers to be heard that are no request's. */
   #owed = 0;
   #heard = 0;
@@ -136,7 +121,6 @@ export class Session {
   create(path: string, data: string, acl: Acl, ephemeral = false): Promise<boolean> {
     const change = { kind: 'create', path, data, acl, ephemeral } as const;
     return this.#ask(
-      OP.create,
       path,
       (xid) => request(xid, OP.create, (writer) => writeChange(writer, change)),
       (_, err) => {
@@ -150,7 +134,6 @@ export class Session {
   /** All of it or nothing: undefined where it was done, else the error of each step. */
   async transact(changes: readonly Change[]): Promise<readonly number[] | undefined> {
     const errors = await this.#ask(
-      OP.multi,
       changes[0]?.path ?? '',
       (xid) => request(xid, OP.multi, (writer) => writeMulti(writer, changes)),
       (reader, err) => (reader.left > 0 ? readMulti(reader) : err === ERR.ok ? [] : undefined),
@@ -168,7 +151,6 @@ export class Session {
     const frame = (xid: number): Buffer =>
       request(xid, op, (writer) => writer.text(path).bool(watch !== undefined));
     const answer = this.#ask(
-      op,
       path,
       frame,
       (reader, err) => {
@@ -186,7 +168,6 @@ export class Session {
 
   /** `decode` returns undefined for an error that is one. */
   #ask<T>(
-    op: number,
     path: string,
     frame: (xid: number) => Buffer,
     decode: (reader: JuteReader, err: number) => T | undefined,
@@ -202,7 +183,7 @@ export class Session {
         if (answer !== undefined) resolve(answer);
         else reject(this.#refusal(err, path));
       };
-      this.#queue.push({ op, frame, take, fail: reject, repeatable });
+      this.#requests.add({ frame, take, fail: reject, repeatable });
       this.#flush();
     });
   }
@@ -210,19 +191,13 @@ export class Session {
   #flush(): void {
     const connection = this.#connection;
     if (connection === undefined) return;
-    while (this.#flying.length < WINDOW) {
-      const pending = this.#queue.shift();
-      if (pending === undefined) return;
-      this.#xid = (this.#xid % 0x7ffffff0) + 1;
-      this.#owe(0);
-      this.#flying.push({ xid: this.#xid, pending });
-      connection.send(pending.frame(this.#xid));
-    }
+    this.#owe(0);
+    for (const frame of this.#requests.send()) connection.send(frame);
   }
 
   /** Silence begins when something is owed. */
   #owe(answers: number): void {
-    if (this.#flying.length + this.#owed === 0) this.#heard = this.#deps.clock.now();
+    if (this.#requests.owed + this.#owed === 0) this.#heard = this.#deps.clock.now();
     this.#owed += answers;
   }
 
@@ -239,7 +214,7 @@ export class Session {
         this.#connection = undefined;
         this.#closing.signal.throwIfAborted();
         if (lost.code === 'protocol') throw lost;
-        this.#unsettle(lost);
+        this.#requests.interrupt(lost);
       }
     } catch (error) {
       this.#end(error);
@@ -263,17 +238,6 @@ export class Session {
     for (const frame of said) connection.send(frame);
     this.#connection = connection;
     this.#flush();
-  }
-
-  /** Of what was on the way nobody knows what came of it: what only reads is asked again. */
-  #unsettle(lost: RegistryError): void {
-    const again: Pending[] = [];
-    for (const { pending } of this.#flying) {
-      if (pending.repeatable) again.push(pending);
-      else pending.fail(lost);
-    }
-    this.#flying = [];
-    this.#queue = [...again, ...this.#queue];
   }
 
   /** Asks for signs of life, and loses a connection on which nothing is heard although something is owed. */
@@ -301,7 +265,7 @@ export class Session {
   }
 
   #silentFor(): number {
-    return this.#flying.length + this.#owed === 0 ? 0 : this.#deps.clock.now() - this.#heard;
+    return this.#requests.owed + this.#owed === 0 ? 0 : this.#deps.clock.now() - this.#heard;
   }
 
   #take(frame: Buffer): void {
@@ -320,20 +284,10 @@ export class Session {
       if (err !== ERR.ok) this.#end(this.#refusal(err, xid === XID.auth ? 'authentication' : 'session'));
       return;
     }
-    const first = this.#flying[0];
-    if (first?.xid !== xid) {
-      this.#end(new RegistryError('protocol', `${this.#said()}: an answer that was not asked for`));
-      return;
-    }
     // The session is over for all of them.
-    if (err === ERR.sessionExpired || err === ERR.saslRequired) {
-      this.#end(this.#refusal(err, 'session'));
-      return;
-    }
-    // Only once it was read: what cannot be read must fail like the rest.
-    first.pending.take(reader, err);
-    this.#flying.shift();
-    this.#flush();
+    if (err === ERR.sessionExpired || err === ERR.saslRequired) this.#end(this.#refusal(err, 'session'));
+    else if (this.#requests.answer(xid, reader, err)) this.#flush();
+    else this.#end(new RegistryError('protocol', `${this.#said()}: an answer that was not asked for`));
   }
 
   /** The next connection for the same session. */
@@ -396,11 +350,8 @@ export class Session {
     if (this.#failure !== undefined) return;
     this.#failure = { error };
     this.#closing.abort(error);
-    const waiting = [...this.#flying.map(({ pending }) => pending), ...this.#queue];
-    this.#flying = [];
-    this.#queue = [];
-    for (const { fail } of waiting) fail(error);
-    this.#connection?.close(request(this.#xid + 1, OP.closeSession));
+    this.#requests.failAll(error);
+    this.#connection?.close(request(XID.close, OP.closeSession));
     this.onEnd?.(error);
   }
 

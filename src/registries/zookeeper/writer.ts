@@ -6,9 +6,9 @@
 import { type Receipt, RegistryError, type WriteRequest } from '../../core/registry.ts';
 import { formatHostPort } from '../../lib/host-port.ts';
 import { decide } from '../shared/mark.ts';
-import { parseUrl, ruleName, type ServiceKey } from './dubbo-url.ts';
-import type { NodeLayout, Provider } from './layout.ts';
-import { join, nameOf, parentOf } from './level.ts';
+import { ruleName } from './dubbo-url.ts';
+import type { Layout, Provider } from './layout.ts';
+import { join, parentOf } from './level.ts';
 import {
   formatMarkNode,
   type MarkNode,
@@ -22,15 +22,16 @@ import {
 } from './mark-node.ts';
 import type { ZookeeperOptions } from './options.ts';
 import { type Change, ERR, meaningOf } from './protocol.ts';
-import { documentName, type Edit, editDocument, type RuleDocument, readDocument } from './rule-document.ts';
+import { NOTHING, type Ruled, type RuleEdit, ruleChanges, type StoredDocument } from './rule-changes.ts';
+import { documentName, readDocument } from './rule-document.ts';
 import type { Session } from './session.ts';
-import { type RuleUrls, ruleUrls, standingOf } from './standing.ts';
+import { ruleUrls, standingOf } from './standing.ts';
 
 /** Tries against others who keep changing what is read. */
 const TRIES = 8;
 
 /** Only scaled in Dubbo, where a sub-healthy provider gets less unless told otherwise. */
-export const DUBBO_WEIGHT = { subHealthy: 0.3, dead: 0 } as const;
+const DUBBO_WEIGHT = { subHealthy: 0.3, dead: 0 } as const;
 
 interface Stored {
   readonly path: string;
@@ -38,41 +39,25 @@ interface Stored {
   readonly node: MarkNode;
 }
 
-interface StoredDocument {
-  readonly version: number;
-  readonly text: string;
-  readonly read: RuleDocument | undefined;
-}
-
 /** What stands there for one service. */
-interface Scene {
+interface Scene extends Ruled {
   readonly providers: ReadonlyMap<string, Provider>;
-  readonly services: readonly ServiceKey[];
-  readonly folder: string | undefined;
-  readonly urls: RuleUrls;
-  readonly documents: ReadonlyMap<string, StoredDocument | undefined>;
   readonly marks: ReadonlyMap<string, Stored>;
 }
 
 /** What a request comes to. */
-interface Step {
+interface Step extends RuleEdit {
   readonly request: WriteRequest;
   readonly provider: Provider;
-  readonly remove: Rules;
-  /** Others' rules that stand in the way and are to go, by force. */
-  readonly overruled: { readonly urls: readonly string[]; readonly providers: readonly string[] };
-  readonly add: Rules;
   readonly mark: Change;
 }
 
-const NOTHING = { urls: [], providers: [] } as const;
-
 export class NodeWriter {
   readonly #options: ZookeeperOptions;
-  readonly #layout: NodeLayout;
+  readonly #layout: Layout;
   readonly #marks: string;
 
-  constructor(options: ZookeeperOptions, layout: NodeLayout) {
+  constructor(options: ZookeeperOptions, layout: Layout) {
     this.#options = options;
     this.#layout = layout;
     this.#marks = marksPath(options, layout.root);
@@ -119,8 +104,7 @@ export class NodeWriter {
     const remove = this.#ownRules(stored.node.rules, scene);
     const changes = [
       { kind: 'delete', path, version: stored.version } as const,
-      ...this.#urlChanges([remove], [], [], scene),
-      ...this.#documentChanges([{ remove, add: NO_RULES, overruled: NOTHING }], scene),
+      ...ruleChanges([{ remove, add: NO_RULES, overruled: NOTHING }], scene, this.#acl),
     ];
     if ((await session.transact(changes)) === undefined)
       await removeIfEmpty(join(this.#marks, markGroup(service)), session);
@@ -268,13 +252,7 @@ export class NodeWriter {
   async #carryOut(steps: readonly Step[], scene: Scene, session: Session): Promise<boolean> {
     const changes: readonly Change[] = [
       ...steps.map(({ provider }) => ({ kind: 'check', path: provider.path, version: -1 }) as const),
-      ...this.#urlChanges(
-        steps.map(({ remove }) => remove),
-        steps.map(({ add }) => add),
-        steps.flatMap(({ overruled }) => overruled.urls),
-        scene,
-      ),
-      ...this.#documentChanges(steps, scene),
+      ...ruleChanges(steps, scene, this.#acl),
       ...steps.map(({ mark }) => mark),
     ];
     const created = changes.flatMap((change) => (change.kind === 'create' ? [parentOf(change.path)] : []));
@@ -285,64 +263,6 @@ export class NodeWriter {
     const at = changes[errors?.indexOf(refused) ?? 0]?.path ?? '';
     const [code, text] = meaningOf(refused);
     throw new RegistryError(code, `${at}: ${text}`);
-  }
-
-  #urlChanges(
-    removed: readonly Rules[],
-    added: readonly Rules[],
-    foreign: readonly string[],
-    { folder, urls, services }: Scene,
-  ): readonly Change[] {
-    if (folder === undefined) return [];
-    const now = new Set(urls.keys());
-    const then = new Set(now);
-    for (const path of [...removed.flatMap((rules) => rules.urls), ...foreign]) then.delete(path);
-    for (const path of added.flatMap((rules) => rules.urls)) then.add(path);
-    for (const key of services) {
-      // Dubbo 3 looks at the first provider only: where that has no weight in its URL, nobody's counts
-      // (AbstractLoadBalance.needWeightLoadBalance; tried with 3.3.5). So all get one while one has.
-      const base = join(folder, ruleName('absent', '0.0.0.0', key, { weight: '100' }));
-      if ([...then].some((path) => isWeightRule(path, key))) then.add(base);
-      else then.delete(base);
-    }
-    return [
-      ...[...now]
-        .filter((path) => !then.has(path))
-        .map((path) => ({ kind: 'delete', path, version: -1 }) as const),
-      ...[...then]
-        .filter((path) => !now.has(path))
-        .map((path) => ({ kind: 'create', path, data: '', acl: this.#acl }) as const),
-    ];
-  }
-
-  #documentChanges(
-    edits: readonly Pick<Step, 'remove' | 'add' | 'overruled'>[],
-    scene: Scene,
-  ): readonly Change[] {
-    const touched = new Set(
-      edits.flatMap(({ remove, add }) => [...remove.items, ...add.items].map(({ document }) => document)),
-    );
-    return [...touched].flatMap((path): readonly Change[] => {
-      const found = scene.documents.get(path);
-      if (found !== undefined && found.read === undefined) return [];
-      const service = scene.services.find((key) => path.endsWith(`/${documentName(key)}`));
-      const here = (rules: Rules) => rules.items.filter(({ document }) => document === path);
-      const parts = edits.map(
-        ({ remove, add, overruled }): Edit => ({
-          remove: here(remove),
-          add: here(add),
-          overruled: overruled.providers,
-        }),
-      );
-      const nothing = { interface: '', group: '', version: '' };
-      const text = editDocument(found?.text, service ?? nothing, parts);
-      if (text === found?.text) return [];
-      if (text === undefined)
-        return found === undefined ? [] : [{ kind: 'delete', path, version: found.version }];
-      return found === undefined
-        ? [{ kind: 'create', path, data: text, acl: this.#acl }]
-        : [{ kind: 'set', path, data: text, version: found.version }];
-    });
   }
 
   async #tidy(steps: readonly Step[], session: Session): Promise<void> {
@@ -375,18 +295,6 @@ async function readStored(path: string, session: Session): Promise<Stored | unde
 /** Dubbo reads whole numbers; a little is not nothing. */
 function wholeWeight(weight = 0): number {
   return weight > 0 ? Math.max(1, Math.round(weight)) : 0;
-}
-
-function isWeightRule(path: string, key: ServiceKey): boolean {
-  const url = parseUrl(nameOf(path));
-  return (
-    url?.protocol === 'override' &&
-    url.port > 0 &&
-    'weight' in url.parameters &&
-    url.interface === key.interface &&
-    url.group === key.group &&
-    url.version === key.version
-  );
 }
 
 function isBelow(path: string, folder: string): boolean {

@@ -104,11 +104,7 @@ export function pathHarness(
 }
 
 /** The name of a provider's node as Dubbo 3.3 writes it. */
-export function providerNode(
-  service: string,
-  key: string,
-  { weight, metadata, enabled }: Fields = {},
-): string {
+function providerNode(service: string, key: string, { weight, metadata, enabled }: Fields = {}): string {
   const query = {
     application: 'shop',
     dubbo: '2.0.2',
