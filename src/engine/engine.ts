@@ -210,7 +210,11 @@ class InlineEngine implements Engine {
       this.#due(next.item, next.at);
     }
     if (this.#doubt.credible)
-      for (const id of this.#extras.take(this.#budget, now)) this.#lookBeside(id, 'confirmation');
+      for (const id of this.#extras.take(this.#budget, now)) {
+        this.#lookBeside(id, 'confirmation');
+        // Looks under suspicion begin at their pace and overlap: what takes long to fail must not slow down what confirms it.
+        this.#suspectOn(id, now);
+      }
     this.#arm();
   }
 
@@ -360,6 +364,13 @@ class InlineEngine implements Engine {
     this.#shadowless.add(check);
     const fields = { check: check.name, error: detail };
     this.#deps.log.error('The shadow rule of a check broke its contract and is not asked any more', fields);
+  }
+
+  /** The look after one that began now, unless as many as may be are under way: the first that ends wants the next then. */
+  #suspectOn(id: TargetId, now: number): void {
+    const slot = this.#slots.get(id);
+    if (slot === undefined || slot.extra >= MOST_EXTRA || typeof slot.cadence !== 'object') return;
+    this.#extras.want(id, now + slot.cadence.within, now);
   }
 
   /** What a plugin breaks stops with its check, never with the process. */

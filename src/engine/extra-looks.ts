@@ -43,10 +43,10 @@ export class ExtraLooks {
     return this.#ready.size;
   }
 
-  /** One more look at `at`; an earlier wish is replaced. */
+  /** One more look at `at`; an earlier wish stands, so that many answers do not put off the next look. */
   want(id: TargetId, at: number, now: number): void {
     if (!this.#since.has(id)) this.#since.set(id, now);
-    this.#ready.delete(id);
+    if (this.#ready.has(id) || (this.#wanted.at(id) ?? Number.POSITIVE_INFINITY) <= at) return;
     this.#wanted.set(id, at);
   }
 

@@ -23,6 +23,11 @@ export class Heap<T> {
     return this.#byItem.has(item);
   }
 
+  /** The time of the item, undefined where it is not in the heap. */
+  at(item: T): number | undefined {
+    return this.#byItem.get(item)?.at;
+  }
+
   /** Adds the item, or moves it to another time. */
   set(item: T, at: number): void {
     const known = this.#byItem.get(item);

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../src/core/outcome.ts';
 import { nextSlot, phaseOf, slotsBetween } from '../../src/engine/agenda.ts';
+import { successRateRule } from '../../src/rules/success-rate.ts';
+import { ruleOf } from '../contracts/rule.contract.ts';
 import { engineBench, target } from '../support/engine-bench.ts';
 
 const REFUSED: Outcome = { kind: 'fail', cause: 'connect-refused', reached: false, detail: 'refused' };
+const TIMED_OUT: Outcome = { kind: 'fail', cause: 'connect-timeout', reached: false, detail: 'no answer' };
 const many = (count: number) => Array.from({ length: count }, (_, index) => target(`h${index}`));
 
 describe('the grid', () => {
@@ -212,6 +215,30 @@ describe('the engine', () => {
     expect(asked).toEqual([{ kind: 'please-confirm', target: target('a').id, looks: 4 }]);
     const stopping = stop();
     await bench.clock.advance(1_000);
+    await stopping;
+  });
+
+  it('looks on at its pace while looks that fail slowly are under way, four at most', async () => {
+    const bench = engineBench({
+      ownRule: ruleOf(successRateRule, { window: 'adaptive' }),
+      check: { timeout: 2_000 },
+      probe: (_instance, signal) =>
+        new Promise((resolve) => {
+          signal.addEventListener('abort', () => resolve(TIMED_OUT), { once: true });
+        }),
+    });
+    const stop = bench.start();
+    bench.engine.tell({ kind: 'assign', add: [target('a')], remove: [] });
+    await bench.clock.advance(12_000);
+    const first = bench.looks[0]?.at ?? 0;
+    // The first takes 2 s to fail; then one every 250 ms until four are under way, and the next when one of them has failed.
+    expect(bench.looks.slice(0, 6).map(({ at }) => at - first)).toEqual([
+      0, 2_250, 2_500, 2_750, 3_000, 4_500,
+    ]);
+    const dead = bench.out.find((message) => message.kind === 'transition');
+    expect(dead?.kind === 'transition' && dead.transition.at - first).toBe(5_000);
+    const stopping = stop();
+    await bench.clock.advance(10_000);
     await stopping;
   });
 

@@ -87,11 +87,13 @@ export class Adaptive implements Rule<AdaptiveState> {
 
   step(state: AdaptiveState, observation: Observation, env: Env): Step<AdaptiveState> {
     const seen = evidenceOf(observation, this.#options);
+    const began = observation.at - observation.duration;
     const ignored = seen === undefined || (seen.evidence !== PASSED && env.now < state.grace);
     if (ignored) return this.#told(state, 0, env);
+    if (seen.evidence === NOT_REACHED && state.answered !== null && began < state.answered)
+      return this.#told(outrun(state, env.now), 0, env);
     const { evidence, cause } = seen;
     if (evidence !== PASSED && env.credible === false) return this.#told(voted(state, observation), 0, env);
-    const began = observation.at - observation.duration;
     // An answer that was on its way before the first failure says nothing of what came after.
     const overtaken = evidence !== NOT_REACHED && state.run !== null && began < state.run[0];
     const healed = evidence === NOT_REACHED || overtaken ? state : this.#heal(state, env);
@@ -161,6 +163,7 @@ export class Adaptive implements Rule<AdaptiveState> {
     const answered = {
       ...state,
       own,
+      answered: later(state.answered, Math.floor(observation.at - observation.duration)),
       failingSince: passed ? null : (state.failingSince ?? Math.floor(env.now)),
       upSince: noBetter ? null : (state.upSince ?? Math.floor(env.now)),
     };
@@ -244,6 +247,16 @@ function voted(state: AdaptiveState, { outcome, vantage }: Observation): Adaptiv
   return { ...state, run: [run[0], run[1], run[2], run[3], [...run[4], vantage]] };
 }
 
+/** A look that began before one that was answered and failed after it: lost on its way, and healed already. */
+function outrun(state: AdaptiveState, now: number): AdaptiveState {
+  const [older, newer] = state.recent;
+  return {
+    ...state,
+    own: rounded(1 - (1 - state.own) * (1 - OWN_STEP)),
+    recent: [older, tallied(newer, 0, 0, 1, Math.floor(now))],
+  };
+}
+
 function counting(state: AdaptiveState, evidence: Evidence, at: number): AdaptiveState {
   const passed = evidence === PASSED;
   const [older, newer] = state.recent;
@@ -314,6 +327,10 @@ function cadenceOf(state: AdaptiveState, backgroundLoss: number): Cadence {
 function passesToCalm(backgroundLoss: number): number {
   if (backgroundLoss >= 0.15) return 1;
   return backgroundLoss >= 0.05 ? 2 : ENOUGH;
+}
+
+function later(known: number | null, at: number): number {
+  return known === null ? at : Math.max(known, at);
 }
 
 /** Ten-thousandths: the state stays small. */

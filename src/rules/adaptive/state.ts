@@ -23,6 +23,8 @@ export interface AdaptiveState {
   readonly reason: Reason;
   /** `Clock.now()` of the last counted look. */
   readonly at: number;
+  /** When the look began that was the last to begin of those that were answered; null before the first. */
+  readonly answered: number | null;
   /** Failures before this do not count; 0 once there was a pass. */
   readonly grace: number;
   /** Looks that point the same way: positive passes, negative failures. */
@@ -54,6 +56,7 @@ export function initialState({ health, reason, graceUntil }: Seed): AdaptiveStat
     health,
     reason,
     at: 0,
+    answered: null,
     grace: graceUntil,
     row: 0,
     run: null,
@@ -79,7 +82,7 @@ export function restoreState(saved: unknown, now: number, interval: number): Ada
   if (now - saved.at <= Math.max(BELIEVED, 3 * interval)) return saved;
   const { health, reason, grace, own, outage, downs } = saved;
   const fresh = initialState({ health, reason, graceUntil: grace });
-  return { ...fresh, at: saved.at, own, outage, downs };
+  return { ...fresh, at: saved.at, answered: saved.answered, own, outage, downs };
 }
 
 function isState(saved: unknown): saved is AdaptiveState {
@@ -94,7 +97,7 @@ function isState(saved: unknown): saved is AdaptiveState {
     numbers.every(Number.isFinite) &&
     [one.outage, one.recent, one.downs].every(Array.isArray) &&
     [one.run, one.found].every((list) => list === null || Array.isArray(list)) &&
-    [one.failingSince, one.upSince].every((at) => at === null || typeof at === 'number')
+    [one.answered, one.failingSince, one.upSince].every((at) => at === null || typeof at === 'number')
   );
 }
 

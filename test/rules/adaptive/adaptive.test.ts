@@ -85,6 +85,29 @@ describe('the adaptive window', () => {
     expect(last).toMatchObject({ health: 'sub-healthy', reason: 'dependency-suspected' });
   });
 
+  it('holds nothing against a target that was lost on its way before a later look was answered', () => {
+    const judged: Rule = rule;
+    const look = (mark: string, began: number, at: number) =>
+      ({ ...observation(mark, at), duration: at - began }) as const;
+    // Four that overlap: the first three began before the fourth, which was answered first.
+    const seen = [look('+', 0, 5), look('+', 1_000, 1_005), look('x', 500, 1_500), look('x', 750, 1_750)];
+    let state = judged.initial(HEALTHY);
+    const told = seen.map((one) => {
+      const step = judged.step(state, one, {
+        now: one.at,
+        backgroundLoss: 0.01,
+        peers: { total: 2, serving: 2 },
+      });
+      state = step.state;
+      return step;
+    });
+    expect(told.map(({ cadence }) => cadence)).toEqual(['normal', 'normal', 'normal', 'normal']);
+    expect(told.at(-1)?.verdict.numbers).toMatchObject({ passed: 2, total: 4, inRow: 2 });
+    const { counters } = judged.explain?.(state, NARRATION) ?? {};
+    expect(counters).toMatchObject({ missedInRow: 0, evidenceForSubHealthy: 0 });
+    expect(Number(counters?.ownLoss)).toBeGreaterThan(0.05);
+  });
+
   it('finds what is slower than its peers', () => {
     const latency = { median: 20, spread: 0.2 };
     const seen = heard('++++++', { peers: { total: 9, serving: 9, latency } }, () => 'here', HEALTHY, 60);
