@@ -355,7 +355,7 @@ class InlineEngine implements Engine {
       return;
     }
     const now = this.#deps.clock.now();
-    this.#extras.want(id, Math.max(now + cadence.within, confirmableAt(slot, now)), now);
+    this.#extras.want(id, cadence.within, now, confirmableAt(slot, now));
     this.#arm();
   }
 
@@ -370,7 +370,7 @@ class InlineEngine implements Engine {
   #suspectOn(id: TargetId, now: number): void {
     const slot = this.#slots.get(id);
     if (slot === undefined || slot.extra >= MOST_EXTRA || typeof slot.cadence !== 'object') return;
-    this.#extras.want(id, now + slot.cadence.within, now);
+    this.#extras.want(id, slot.cadence.within, now, confirmableAt(slot, now));
   }
 
   /** What a plugin breaks stops with its check, never with the process. */

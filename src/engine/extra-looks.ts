@@ -28,8 +28,8 @@ export class ExtraLooks {
   readonly #wanted = new Heap<TargetId>();
   /** Their time has come: the newest suspicion first, since the oldest has had its share already. */
   readonly #ready = new Heap<TargetId>();
-  /** Since when each target is under suspicion. */
-  readonly #since = new Map<TargetId, number>();
+  /** Since when each target is under suspicion, and when it was last let through. */
+  readonly #suspects = new Map<TargetId, { readonly since: number; readonly last: number | undefined }>();
   #bucket: Bucket | undefined;
   #taken = 0;
 
@@ -43,9 +43,14 @@ export class ExtraLooks {
     return this.#ready.size;
   }
 
-  /** One more look at `at`; an earlier wish stands, so that many answers do not put off the next look. */
-  want(id: TargetId, at: number, now: number): void {
-    if (!this.#since.has(id)) this.#since.set(id, now);
+  /**
+   * One more look within so many milliseconds of the last one (of now, where there was none under this suspicion), yet not before
+   * `notBefore`; an earlier wish stands, so that many answers do not put off the next look.
+   */
+  want(id: TargetId, within: number, now: number, notBefore: number): void {
+    const suspect = this.#suspects.get(id) ?? { since: now, last: undefined };
+    this.#suspects.set(id, suspect);
+    const at = Math.max(now, notBefore, (suspect.last ?? now) + within);
     if (this.#ready.has(id) || (this.#wanted.at(id) ?? Number.POSITIVE_INFINITY) <= at) return;
     this.#wanted.set(id, at);
   }
@@ -54,7 +59,7 @@ export class ExtraLooks {
   forget(id: TargetId): void {
     this.#wanted.delete(id);
     this.#ready.delete(id);
-    this.#since.delete(id);
+    this.#suspects.delete(id);
   }
 
   /** When something can be done next, infinity where nobody wants anything. */
@@ -68,12 +73,14 @@ export class ExtraLooks {
   *take(limits: BucketLimits, now: number): Generator<TargetId> {
     for (let next = this.#wanted.peek(); next !== undefined && next.at <= now; next = this.#wanted.peek()) {
       this.#wanted.delete(next.item);
-      this.#ready.set(next.item, -(this.#since.get(next.item) ?? now));
+      this.#ready.set(next.item, -(this.#suspects.get(next.item)?.since ?? now));
     }
     for (let next = this.#ready.peek(); next !== undefined; next = this.#ready.peek()) {
       if (!this.spend(limits, now)) return;
-      this.#ready.delete(next.item);
-      yield next.item;
+      const id = next.item;
+      this.#ready.delete(id);
+      this.#suspects.set(id, { since: this.#suspects.get(id)?.since ?? now, last: now });
+      yield id;
     }
   }
 

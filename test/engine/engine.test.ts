@@ -233,7 +233,7 @@ describe('the engine', () => {
     const first = bench.looks[0]?.at ?? 0;
     // The first takes 2 s to fail; then one every 250 ms until four are under way, and the next when one of them has failed.
     expect(bench.looks.slice(0, 6).map(({ at }) => at - first)).toEqual([
-      0, 2_250, 2_500, 2_750, 3_000, 4_500,
+      0, 2_250, 2_500, 2_750, 3_000, 4_250,
     ]);
     const dead = bench.out.find((message) => message.kind === 'transition');
     expect(dead?.kind === 'transition' && dead.transition.at - first).toBe(5_000);

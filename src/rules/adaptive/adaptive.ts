@@ -40,6 +40,8 @@ const OWN_STEP = 1 / 30;
 const MOST_DOWNS = 6;
 /** Nats for sub-healthy below which three passes end the suspicion: two failures. */
 const CALM = 3.9;
+/** Background loss at which one answer is as good as three elsewhere. */
+const LOSSY = 0.15;
 
 export class Adaptive implements Rule<AdaptiveState> {
   readonly countsVotes = true;
@@ -105,7 +107,7 @@ export class Adaptive implements Rule<AdaptiveState> {
     const next = this.#judged(weighed, evidence, cause, env);
     const first = next.run !== null && next.run[1] === 1 && next.health !== 'dead';
     const others = (env.votes ?? []).filter((vantage) => vantage !== observation.vantage).length;
-    return this.#told(next, first ? Math.min(4, others) : 0, env);
+    return this.#told(next, first ? Math.min(secondOpinions(env.backgroundLoss), others) : 0, env);
   }
 
   #told(state: AdaptiveState, confirmations: number, env: Env): Step<AdaptiveState> {
@@ -323,9 +325,14 @@ function cadenceOf(state: AdaptiveState, backgroundLoss: number): Cadence {
   }
 }
 
+/** Vantages asked at once: where looks are lost anyway, one answers mostly, and many would use up the budget of extra looks. */
+function secondOpinions(backgroundLoss: number): number {
+  return backgroundLoss >= LOSSY ? 1 : 4;
+}
+
 /** Where looks are lost anyway, a failure means less. */
 function passesToCalm(backgroundLoss: number): number {
-  if (backgroundLoss >= 0.15) return 1;
+  if (backgroundLoss >= LOSSY) return 1;
   return backgroundLoss >= 0.05 ? 2 : ENOUGH;
 }
 

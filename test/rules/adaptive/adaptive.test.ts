@@ -85,6 +85,14 @@ describe('the adaptive window', () => {
     expect(last).toMatchObject({ health: 'sub-healthy', reason: 'dependency-suspected' });
   });
 
+  it('asks all others where looks are seldom lost, and one where they often are', () => {
+    const votes = ['a', 'b', 'c'];
+    const asked = (backgroundLoss: number) =>
+      heard('xx', { votes, backgroundLoss }, () => 'a').map(({ confirmations }) => confirmations);
+    expect(asked(0.01)).toEqual([2, 0]);
+    expect(asked(0.3)).toEqual([1, 0]);
+  });
+
   it('holds nothing against a target that was lost on its way before a later look was answered', () => {
     const judged: Rule = rule;
     const look = (mark: string, began: number, at: number) =>
