@@ -11,6 +11,7 @@ import { NO_DOUBT, type SelfDoubt } from '../core/self-doubt.ts';
 import type { Target, TargetId } from '../core/target.ts';
 import type { BucketLimits } from '../lib/token-bucket.ts';
 import { createAgenda, intervalFor, nextSlot, phaseOf, slotsBetween } from './agenda.ts';
+import { confirmableAt, MOST_EXTRA, noteBegun } from './ceiling.ts';
 import { examine } from './examine.ts';
 import { budgetOf, ExtraLooks } from './extra-looks.ts';
 import { Judge } from './judge.ts';
@@ -49,10 +50,6 @@ interface Slot {
   readonly confirmed: number[];
 }
 
-/** Looks beside the schedule that may be under way for one target. */
-const MOST_EXTRA = 4;
-/** Confirmations of one target within a second, whatever its rule asks for. */
-const MOST_PER_SECOND = 4;
 /** Milliseconds between two messages with numbers. */
 const NUMBERS_EVERY = 1_000;
 
@@ -210,11 +207,7 @@ class InlineEngine implements Engine {
       this.#due(next.item, next.at);
     }
     if (this.#doubt.credible)
-      for (const id of this.#extras.take(this.#budget, now)) {
-        this.#lookBeside(id, 'confirmation');
-        // Looks under suspicion begin at their pace and overlap: what takes long to fail must not slow down what confirms it.
-        this.#suspectOn(id, now);
-      }
+      for (const id of this.#extras.take(this.#budget, now)) this.#lookBeside(id, 'confirmation');
     this.#arm();
   }
 
@@ -247,13 +240,13 @@ class InlineEngine implements Engine {
     if (this.#quarantined.has(slot.made.check)) return;
     slot.extra++;
     const now = this.#deps.clock.now();
-    if (occasion === 'confirmation') {
-      slot.confirmed.push(now);
-      if (slot.confirmed.length > MOST_PER_SECOND) slot.confirmed.shift();
-    }
+    if (occasion === 'confirmation') noteBegun(slot.confirmed, now);
     this.#look(slot, occasion, now, () => {
       slot.extra--;
     });
+    // Under suspicion looks begin at their pace and overlap: what takes long to fail must not slow down what confirms it.
+    if (slot.extra < MOST_EXTRA && typeof slot.cadence === 'object')
+      this.#extras.want(id, slot.cadence.within, now, confirmableAt(slot.confirmed, now));
   }
 
   #look(slot: Slot, occasion: Occasion, due: number, done: () => void): void {
@@ -331,7 +324,7 @@ class InlineEngine implements Engine {
     if (step.confirmations === 0 || observation.occasion === 'confirmation') return;
     emit({ kind: 'please-confirm', target: observation.target, looks: step.confirmations });
     for (let look = 0; look < step.confirmations; look++) {
-      if (confirmableAt(slot, now) > now || !this.#mayLookBeside(now)) break;
+      if (confirmableAt(slot.confirmed, now) > now || !this.#mayLookBeside(now)) break;
       this.#lookBeside(observation.target, 'confirmation');
     }
   }
@@ -355,7 +348,7 @@ class InlineEngine implements Engine {
       return;
     }
     const now = this.#deps.clock.now();
-    this.#extras.want(id, cadence.within, now, confirmableAt(slot, now));
+    this.#extras.want(id, cadence.within, now, confirmableAt(slot.confirmed, now));
     this.#arm();
   }
 
@@ -364,13 +357,6 @@ class InlineEngine implements Engine {
     this.#shadowless.add(check);
     const fields = { check: check.name, error: detail };
     this.#deps.log.error('The shadow rule of a check broke its contract and is not asked any more', fields);
-  }
-
-  /** The look after one that began now, unless as many as may be are under way: the first that ends wants the next then. */
-  #suspectOn(id: TargetId, now: number): void {
-    const slot = this.#slots.get(id);
-    if (slot === undefined || slot.extra >= MOST_EXTRA || typeof slot.cadence !== 'object') return;
-    this.#extras.want(id, slot.cadence.within, now, confirmableAt(slot, now));
   }
 
   /** What a plugin breaks stops with its check, never with the process. */
@@ -398,12 +384,6 @@ class InlineEngine implements Engine {
     this.#lateness = [];
     this.#deps.emit({ kind: 'numbers', numbers });
   }
-}
-
-/** When one more confirmation of the target stays below the ceiling. */
-function confirmableAt({ confirmed }: Slot, now: number): number {
-  const [oldest] = confirmed;
-  return oldest === undefined || confirmed.length < MOST_PER_SECOND ? now : oldest + 1_000;
 }
 
 function ruleThrew(error: unknown): string {
