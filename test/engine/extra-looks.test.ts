@@ -23,9 +23,9 @@ describe('the budget of looks beside the schedule', () => {
     const limits = { capacity: 2, refillEvery: 1_000 };
     const [a, b, c] = ids('a', 'b', 'c');
     if (a === undefined || b === undefined || c === undefined) throw new Error('three');
-    looks.want(a, 10, 0);
-    looks.want(b, 10, 1);
-    looks.want(c, 10, 2);
+    looks.want(a, 10, 0, 0);
+    looks.want(b, 9, 1, 1);
+    looks.want(c, 8, 2, 2);
     expect([...looks.take(limits, 5)]).toEqual([]);
     expect([...looks.take(limits, 10)]).toEqual([c, b]);
     expect([looks.taken, looks.waiting]).toEqual([2, 1]);
