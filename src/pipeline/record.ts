@@ -3,7 +3,7 @@
 import type { Check } from '../core/check.ts';
 import type { Flag, WritableHealth } from '../core/health.ts';
 import type { Instance } from '../core/instance.ts';
-import type { Memory } from '../core/memory.ts';
+import { FORGETFUL, type Memory } from '../core/memory.ts';
 import type { Told } from '../core/report.ts';
 import type { Numbers } from '../core/rule.ts';
 import type { Seed } from '../core/seed.ts';
@@ -88,9 +88,11 @@ export function newRecord(
   laid: readonly Laid[],
   now: number,
 ): InstanceRecord {
-  const targets = retarget(instance, rules, now, new Map());
+  const remembered = retarget(instance, rules, now, new Map());
+  const newer = outruns(instance, rules.writer, [...remembered.values()]);
+  const targets = newer ? retarget(instance, { ...rules, memory: FORGETFUL }, now, new Map()) : remembered;
   const saved = decodeInstance(rules.memory.recall(instanceKey(instance.id)));
-  const since = saved?.since ?? sinceOfMark(instance, rules.writer);
+  const since = (newer ? undefined : saved?.since) ?? sinceOfMark(instance, rules.writer);
   return {
     instance,
     service: serviceKey(instance),
@@ -109,7 +111,8 @@ export function newRecord(
       since: now,
       held: null,
       admitted: false,
-      written: saved?.written ?? undefined,
+      // A later write of the earlier process may not have been kept: what stands now was not seen changing.
+      written: saved?.written ? { ...saved.written, seen: false } : undefined,
       told: null,
       shadow: null,
       contestedAt: saved?.contestedAt ?? undefined,
@@ -118,6 +121,20 @@ export function newRecord(
       force: saved?.force ?? false,
     },
   };
+}
+
+/**
+ * Our own mark says another health, since a moment after all that was remembered: an earlier process was killed after it
+ * had written and before it could keep what it had judged.
+ */
+function outruns(instance: Instance, writer: string, targets: readonly TargetRecord[]): boolean {
+  const since = sinceOfMark(instance, writer);
+  if (since === undefined) return false;
+  const { health } = aggregate(
+    targets.map(({ judged }) => judged),
+    null,
+  );
+  return health !== instance.mark?.health && targets.every((one) => Math.floor(one.since) < since);
 }
 
 function sinceOfMark({ mark }: Instance, writer: string): number | undefined {

@@ -86,7 +86,7 @@ server: { listen: 127.0.0.1:0, socket: ${socket} }
 state: { dir: ./var }
 registries: [{ name: local, kind: file, path: ./providers.yaml, write: { mode: apply } }]
 rules: { standard: { kind: success-rate, window: { count: 20 } } }
-checks: [{ name: web, probe: { kind: http, path: / }, interval: 200ms, timeout: 200ms, connectTimeout: 100ms }]
+checks: [{ name: web, probe: { kind: http, path: / }, interval: 400ms, timeout: 200ms, connectTimeout: 100ms }]
 `,
   );
   const { seen, stop } = record(join(dir, 'providers.status.json'));

@@ -25,7 +25,7 @@ const ANY: OptionsSchema<unknown> = {
 export interface AppBenchOptions {
   readonly registry: FakeRegistry;
   /** What a look at the instance finds. */
-  readonly look: (instance: Instance, clock: ManualClock) => Outcome;
+  readonly look: (instance: Instance, clock: ManualClock) => Outcome | Promise<Outcome>;
   readonly clock?: ManualClock;
   readonly config?: Partial<Config>;
   readonly rule?: object;
@@ -51,7 +51,7 @@ export class AppBench {
     const decoded = successRateRule.options['~standard'].validate(options.rule ?? {});
     if (decoded instanceof Promise || decoded.issues !== undefined) throw new Error('wrong options');
     const config: Config = {
-      server: { listen: { host: '127.0.0.1', port: 0 } },
+      server: { listen: { host: '127.0.0.1', port: 0 }, names: [] },
       registries: [
         {
           name: 'fake',

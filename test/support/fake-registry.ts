@@ -31,6 +31,15 @@ export class FakeRegistry implements Registry {
     this.batchSize = batchSize;
   }
 
+  /** Another one that says the same, and goes its own way from here. */
+  copy(): FakeRegistry {
+    const copy = new FakeRegistry(this.batchSize);
+    for (const [service, entries] of this.#services) copy.#services.set(service, new Map(entries));
+    copy.writes.push(...this.writes);
+    copy.#revision = this.#revision;
+    return copy;
+  }
+
   /** `host:port` under a service of the namespace `default`. */
   put(service: string, key: string, fields: Partial<Entry> = {}): void {
     const [host = '', port = '0'] = key.split(':');
