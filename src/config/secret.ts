@@ -1,13 +1,18 @@
 /** Which values are never shown: those under the keys of secrets, and those that came from environment or files. Pure. */
 
+import { nearest } from '../lib/edit-distance.ts';
 import { keyOf, type Node, type Path, type ScalarNode, scalarsOf } from './tree.ts';
 
 /** `password`, `auth.token`, `apiKey`, `X-Api-Key`, `PGPASSWORD`; not `passwordFile`, which is a path. */
 const SECRET_KEY =
   /(password|passwd|passphrase|secret|token|credentials?|authorization|cookie|(api|access|private|secret)[-_]?key)$/i;
 
+const MISTYPED = ['password', 'passphrase', 'secret', 'token', 'authorization', 'credentials'];
+
+/** Also by a slip of the finger: `secert` is an unknown key whose value is shown nowhere. */
 export function isSecretKey(key: string): boolean {
-  return SECRET_KEY.test(key);
+  const last = key.split(/[^a-zA-Z0-9]|(?<=[a-z0-9])(?=[A-Z])/).at(-1) ?? '';
+  return SECRET_KEY.test(key) || nearest(last, MISTYPED) !== undefined;
 }
 
 /** `path` leads to the scalar. Headers of webhooks carry credentials whatever they are called, and so may their URLs. */
@@ -37,17 +42,19 @@ export function givesAway(message: string, node: Node | undefined, path: Path): 
   return false;
 }
 
-/** A secret after its key, in a text that is no tree: `password: "…"`, `token: …, `. */
-const WRITTEN = new RegExp(
-  `${SECRET_KEY.source.slice(0, -1)}["']?\\s*:\\s+("[^"\\n]*"?|'[^'\\n]*'?|[^\\s,}\\]#][^\\n,}\\]]*)`,
-  'gi',
-);
+/** A key, in a text that is no tree. */
+const KEY = /([\w-]+)["']?\s*:\s+/g;
+/** What stands behind it: `"…"`, `…, `; of headers, whatever they are called, all of the line. */
+const VALUE = /"[^"\n]*"?|'[^'\n]*'?|[^\s,}\]#][^\n,}\]]*/y;
+const LINE = /.*/y;
 
 /** Offsets of what looks like the values of secrets, for texts that could not be parsed whole. */
 export function* secretSpansOf(text: string): Generator<{ readonly start: number; readonly end: number }> {
-  for (const found of text.matchAll(WRITTEN)) {
-    const value = found.at(-1) ?? '';
-    const end = found.index + found[0].length;
-    yield { start: end - value.length, end };
+  for (const { 0: found, 1: key = '', index } of text.matchAll(KEY)) {
+    if (!isSecretKey(key) && key !== 'url' && key !== 'headers') continue;
+    const value = key === 'headers' ? LINE : VALUE;
+    value.lastIndex = index + found.length;
+    const start = value.lastIndex;
+    if (value.test(text)) yield { start, end: value.lastIndex };
   }
 }

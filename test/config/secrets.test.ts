@@ -47,6 +47,10 @@ describe('a secret', () => {
     ['in the file of a webhook', `${HEAD}webhooks:\n  - { name: 7, url: "http://h", secretFile: s }\n`],
     ['in a text that is not YAML', `${HEAD}x-a: { password: ${SECRET}, b: [ }\n`],
     ['in quotes in a text that is not YAML', `${HEAD}x-a:\n  apiKey: "${SECRET}"\n  b: [ }\n`],
+    ['under a mistyped key', `${HEAD}webhooks:\n  - { name: 7, url: "http://h", secert: ${SECRET} }\n`],
+    ['under a mistyped key in a text that is not YAML', `${HEAD}x-a: { apiTokne: ${SECRET}, b: [ }\n`],
+    ['in a header in a text that is not YAML', `${HEAD}x-a: { headers: { A: 1, X-Odd: ${SECRET} }, b: [ }\n`],
+    ['in a URL in a text that is not YAML', `${HEAD}x-a: { url: http://h/${SECRET}, b: [ }\n`],
     ['in a quote that does not end', `${HEAD}x-a:\n  token: "${SECRET}\n`],
   ])('%s is never shown', async (_, text) => {
     const output = await told(text);
