@@ -219,6 +219,7 @@ const CODES: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'connection reset',
   ENOENT: 'there is no such socket',
+  ENOTDIR: 'there is no such socket',
   EACCES: 'the socket is for somebody else',
   ENOTFOUND: 'no such name',
   EHOSTUNREACH: 'host unreachable',
