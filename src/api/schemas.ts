@@ -203,6 +203,16 @@ export const SCHEMAS = {
     rejected: { anyOf: [closed({ at: time, text }), { type: 'null' }] },
     checks: list(named),
     registries: list(named),
+    state: {
+      anyOf: [
+        closed({
+          kept: { type: 'boolean' },
+          problem: { type: ['string', 'null'] },
+          since: { type: ['string', 'null'] },
+        }),
+        { type: 'null' },
+      ],
+    },
   }),
   Intervention: closed({
     id: text,

@@ -1,10 +1,11 @@
 /** The composition root: makes everything of a configuration and connects it. Only here both sides of an interface are seen. */
 
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { createApi } from '../api/api.ts';
 import type { Address } from '../api/listen.ts';
 import type { Door } from '../api/message.ts';
-import { serve } from '../api/serve.ts';
+import { type Certificate, serve } from '../api/serve.ts';
 import { loadToken } from '../api/token.ts';
 import { type Board, createBoard } from '../board/board.ts';
 import type { Config, RegistryConfig } from '../config/config.ts';
@@ -29,7 +30,7 @@ import { Kept, type Prepared } from './kept.ts';
 import { CheckMaker, pick } from './make-checks.ts';
 import { registryRecipes } from './make-registries.ts';
 import { type Loaded, type Origin, Reloader } from './reload.ts';
-import { NO_STATE, type State } from './state.ts';
+import { NO_STATE, type State, stateView } from './state.ts';
 import { tokenPlace } from './token-place.ts';
 import { version } from './version.ts';
 
@@ -121,6 +122,7 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     samples: () => board.samples(),
     configuration: () => ({ applied: reloader.applied, appliedAt: reloader.appliedAt }),
     webhooks: () => webhooks.counters(),
+    kept: () => (state.journal === undefined ? undefined : state.journal.kind === 'ok'),
   });
   const report = (said: Report): void => {
     board.take(said);
@@ -148,6 +150,12 @@ export function assemble(first: Loaded, deps: AppDeps): App {
   function apply(loaded: Loaded): ReloadChanges {
     const prepared = prepare(loaded);
     const { config } = loaded;
+    const refused = renewTls?.();
+    if (refused !== undefined) {
+      void prepared.checks.discard();
+      void prepared.registries.discard();
+      throw new Error(`server.tls: ${refused}`);
+    }
     const gone = [prepared.checks.commit(), prepared.registries.commit()];
     maker.adopt(config);
     inForce = config;
@@ -202,6 +210,8 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     reload: (by) => reloader.reload(by),
   };
   const addresses = new Map<Door, Address>();
+  /** Takes the certificate that is in the files now; why it does not, if so. */
+  let renewTls: (() => string | undefined) | undefined;
 
   async function listen(): Promise<string | undefined> {
     const place = tokenPlace(first.config, deps.env);
@@ -213,7 +223,7 @@ export function assemble(first: Loaded, deps: AppDeps): App {
       board,
       log,
       token: token.token,
-      hosts: [server.listen.host],
+      hosts: [server.listen.host, ...server.names],
       ready: () => ({ ready: pipeline.waitingFor.length === 0, waitingFor: pipeline.waitingFor }),
       metrics: () => metrics.text(),
       instanceMetrics: () => metrics.instancesText(),
@@ -233,8 +243,11 @@ export function assemble(first: Loaded, deps: AppDeps): App {
         ...reloader.view,
         checks: checks.fingerprints,
         registries: registries.fingerprints,
+        state: stateView(state),
       }),
     });
+    const { tls } = server;
+    const certificate = tls === undefined ? undefined : () => readCertificate(tls);
     const doors: readonly (readonly [Door, Address | undefined])[] = [
       ['main', server.listen],
       ['telemetry', server.telemetry],
@@ -242,9 +255,11 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     ];
     for (const [door, address] of doors) {
       if (address === undefined) continue;
-      const served = await serve({ door, address }, { api, clock, log, scope });
+      const secure = door === 'main' && certificate !== undefined ? { tls: certificate } : {};
+      const served = await serve({ door, address, ...secure }, { api, clock, log, scope });
       if (served.kind === 'failed') return served.reason;
       addresses.set(door, served.address);
+      renewTls ??= served.renewTls;
     }
     return undefined;
   }
@@ -279,6 +294,10 @@ export function assemble(first: Loaded, deps: AppDeps): App {
     run,
     [Symbol.asyncDispose]: () => scope.disposeAsync(),
   };
+}
+
+function readCertificate(files: { readonly certFile: string; readonly keyFile: string }): Certificate {
+  return { cert: readFileSync(files.certFile), key: readFileSync(files.keyFile) };
 }
 
 function registryInfos({ config, catalogue }: Loaded): Parameters<Board['setRegistries']>[0] {

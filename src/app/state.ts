@@ -1,10 +1,13 @@
 /** What survives the process: the journal under `state.dir`, or nothing where there is none. */
 
 import { join } from 'node:path';
+import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
+import type { ConfigurationView } from '../core/explain-view.ts';
 import type { Log } from '../core/log.ts';
 import { FORGETFUL, type Memory } from '../core/memory.ts';
 import { type Journal, type JournalState, openJournal } from '../journal/journal.ts';
+import { isoTime } from '../lib/iso-time.ts';
 
 export { JournalInUseError } from '../journal/lock.ts';
 
@@ -21,11 +24,12 @@ const CLAIMED_WITHIN = 10 * 60_000;
 
 /** Throws `JournalInUseError` where another process has the folder. */
 export async function openState(
-  dir: string | undefined,
+  { stateDir, stateMaxSize: maxSize }: Pick<Config, 'stateDir' | 'stateMaxSize'>,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Promise<State> {
-  if (dir === undefined) return NO_STATE;
-  const journal = await openJournal({ dir: join(dir, 'journal'), clock, log });
+  if (stateDir === undefined) return NO_STATE;
+  const dir = join(stateDir, 'journal');
+  const journal = await openJournal({ dir, clock, log, ...(maxSize === undefined ? {} : { maxSize }) });
   if (journal.problem !== undefined) log.error('A part of the state was lost', { problem: journal.problem });
   return {
     memory: {
@@ -59,6 +63,13 @@ async function clear(
   }
   for (const key of [...journal.found.keys()])
     if (key.startsWith('target/') || key.startsWith('instance/')) journal.put(key, undefined);
+}
+
+/** As `/v1/configuration` tells it. */
+export function stateView({ journal }: State): ConfigurationView['state'] {
+  if (journal === undefined) return null;
+  if (journal.kind === 'ok') return { kept: true, problem: null, since: null };
+  return { kept: false, problem: journal.reason, since: isoTime(journal.since) };
 }
 
 /** Nothing survives. */

@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { builtins } from '../app/builtins.ts';
+import { examineCertificate } from '../app/doctor/certificate.ts';
 import { examineState, examineToken } from '../app/doctor/files.ts';
 import { type Examination, error, type Finding, ok, warning } from '../app/doctor/finding.ts';
 import { examineLimits } from '../app/doctor/limits.ts';
@@ -83,6 +84,7 @@ async function examine(
     ['scripts', () => examineScripts(config)],
     ['state', () => examineState(config)],
     ['token', () => examineToken(config, io.env)],
+    ['certificate', () => examineCertificate(config)],
     ['listeners', () => examineListeners(config, ask)],
     ['clock', () => examineClock(server, ask)],
     ['limits', () => examineLimits(config)],

@@ -49,7 +49,7 @@ async function run({ config: file, logLevel }: RunOptions, io: Io): Promise<void
       load: () => loadConfig(file, { catalogue: builtins, env: io.env }),
       revision: (files) => revisionNow(files, {}),
     };
-    await using state = await openState(config.stateDir, { clock: systemClock, log });
+    await using state = await openState(config, { clock: systemClock, log });
     const deps = { clock: systemClock, log, env: io.env, random: Math.random, origin, state };
     await using app = assemble({ config, catalogue }, deps);
     const failed = await app.listen();
@@ -61,7 +61,12 @@ async function run({ config: file, logLevel }: RunOptions, io: Io): Promise<void
     }
     const { registries, checks } = config;
     const counts = { registries: registries.length, checks: checks.length };
-    log.info('sonde is running', { version, config: file, ...describeAddresses(app.addresses), ...counts });
+    log.info('sonde is running', {
+      version,
+      config: file,
+      ...describeAddresses(app.addresses, config.server.tls !== undefined),
+      ...counts,
+    });
     using _hangup = io.onHangup(() => void app.reloader.reload('SIGHUP'));
     io.signal.addEventListener(
       'abort',

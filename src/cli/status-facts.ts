@@ -42,7 +42,7 @@ export async function gatherFacts(
 /** A sentence for each thing that is not well; a dead instance beside others that serve is none. */
 export function troublesOf({ summary, configuration, services }: Facts): readonly string[] {
   const { registries, firstRound, localHealth, prober } = summary;
-  const { rejected } = configuration;
+  const { rejected, state } = configuration;
   return [
     ...registries
       .filter(({ snapshotAge }) => snapshotAge === null)
@@ -64,6 +64,7 @@ export function troublesOf({ summary, configuration, services }: Facts): readonl
         ({ namespace, service, instances }) =>
           `${namespace}/${service} has nobody who serves: ${instances.dead} of ${sum(instances)} dead`,
       ),
+    ...(state?.problem == null ? [] : [`nothing is kept over a restart: ${state.problem}`]),
     ...(rejected === null
       ? []
       : [`the last reload was rejected at ${rejected.at}; nothing was changed by it`]),

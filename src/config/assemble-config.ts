@@ -26,13 +26,17 @@ export interface Made {
 /** All but the revision, which says what the files said that the rest was made from. */
 export function assembleConfig(decoded: DecodedFile, uses: Uses, made: Made): Omit<Config, 'revision'> {
   const { baseDir, root } = made;
-  const { listen, telemetry, socket, tokenFile } = decoded.server;
+  const { listen, telemetry, socket, tokenFile, tls, names } = decoded.server;
   return {
     server: {
       listen,
       ...(telemetry !== undefined && { telemetry }),
       ...(socket !== undefined && { socket: resolve(baseDir, socket) }),
       ...(tokenFile !== undefined && { tokenFile: resolve(baseDir, tokenFile) }),
+      ...(tls !== undefined && {
+        tls: { certFile: resolve(baseDir, tls.certFile), keyFile: resolve(baseDir, tls.keyFile) },
+      }),
+      names,
     },
     ...(decoded.state !== undefined && {
       stateDir: resolve(baseDir, decoded.state.dir),
@@ -141,7 +145,7 @@ function filesOf({ root, source, baseDir, folder, read }: Made): readonly string
   for (const { path, node } of scalarsOf(root)) {
     const { value } = node;
     if (!keyOf(path).endsWith('File') || typeof value !== 'string' || value.includes('${')) continue;
-    if (path[0] !== 'server') files.add(resolve(baseDir, value));
+    if (path[0] !== 'server' || path[1] !== 'tokenFile') files.add(resolve(baseDir, value));
   }
   for (const { text } of textsOf(childOf(root, 'plugins'))) files.add(resolve(baseDir, text));
   return [...files];

@@ -42,6 +42,10 @@ interface ServerConfig {
   readonly socket?: string;
   /** Token for what changes state. Absolute; made with mode 0600 if it is missing. */
   readonly tokenFile?: string;
+  /** `listen` speaks TLS with these. Absolute. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  /** Names under which changes may be asked for, beside localhost and IP addresses. */
+  readonly names: readonly string[];
 }
 
 export interface RegistryConfig extends Use {

@@ -55,6 +55,19 @@ const server = z.strictObject({
   tokenFile: filePath.optional().meta({
     description: 'Token for what changes state; made with mode 0600 if it is missing',
   }),
+  tls: z
+    .strictObject({
+      certFile: filePath.meta({
+        description: 'PEM: the certificate, and those between it and its authority',
+      }),
+      keyFile: filePath.meta({ description: 'PEM: its key' }),
+    })
+    .optional()
+    .meta({ description: 'listen speaks TLS; telemetry and socket stay plain' }),
+  names: z
+    .array(z.string().regex(/^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?$/, 'not a name of a host'))
+    .default([])
+    .meta({ description: 'Names under which changes may be asked for, beside localhost and IP addresses' }),
 });
 
 const writeMode = z.enum(['apply', 'dry-run', 'observe']);

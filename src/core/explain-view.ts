@@ -54,4 +54,10 @@ export interface ConfigurationView {
   /** What a check or a registry is made of, as a short hash: another one is another configuration. */
   readonly checks: readonly { readonly name: string; readonly fingerprint: string }[];
   readonly registries: readonly { readonly name: string; readonly fingerprint: string }[];
+  /** Whether what is learnt is kept over a restart; null where it is not asked to be. */
+  readonly state: {
+    readonly kept: boolean;
+    readonly problem: string | null;
+    readonly since: string | null;
+  } | null;
 }

@@ -206,6 +206,13 @@ export const CATALOGUE = [
     path: '/metrics',
   },
   {
+    name: 'sonde_state_kept',
+    type: 'gauge',
+    help: 'Whether what is learnt is kept over a restart, 0 or 1; absent without state.dir.',
+    labels: [],
+    path: '/metrics',
+  },
+  {
     name: 'sonde_webhook_deliveries_total',
     type: 'counter',
     help: 'Events for a webhook by what came of them: delivered; failed attempts, tried again; superseded, dropped, expired or unwanted, lost.',

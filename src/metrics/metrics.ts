@@ -9,7 +9,7 @@ import type { InstanceSample } from '../core/sample.ts';
 import type { Target, TargetId } from '../core/target.ts';
 import type { SummaryView } from '../core/view.ts';
 import { family, type MetricName } from './catalogue.ts';
-import { CONTENT_TYPE } from './exposition.ts';
+import { CONTENT_TYPE, head, line } from './exposition.ts';
 import { instancesText } from './instances.ts';
 import { ProbeSeries } from './probe-series.ts';
 import { ProberSeries } from './prober-series.ts';
@@ -30,6 +30,8 @@ export interface MetricsDeps {
   /** By name of the consumer; default none. */
   readonly consumers?: () => ReadonlyMap<string, Told>;
   readonly configuration: () => ConfigurationState;
+  /** Whether what is learnt is kept over a restart; undefined where it is not asked to be. */
+  readonly kept: () => boolean | undefined;
   /** By name. */
   readonly webhooks: () => ReadonlyMap<string, WebhookNumbers>;
 }
@@ -159,6 +161,9 @@ class PrometheusMetrics implements Metrics {
     yield await this.#registry.metrics();
     yield* servicesText([...this.#deps.services()]);
     yield* this.#transitions.text();
+    const kept = this.#deps.kept();
+    const described = family('sonde_state_kept');
+    if (kept !== undefined) yield head(described) + line(described, [], Number(kept));
     yield* webhooksText(this.#deps.webhooks());
   }
 

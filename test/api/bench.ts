@@ -56,6 +56,7 @@ export class ApiBench {
       rejected: null,
       checks: [{ name: 'tcp', fingerprint: '1' }],
       registries: [],
+      state: { kept: true, problem: null, since: null },
     }),
   });
 

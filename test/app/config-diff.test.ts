@@ -33,6 +33,7 @@ function running(config: Config, source = '/etc/sonde/sonde.yaml'): Running {
       rejected: null,
       checks: new CheckMaker(deps.clock, deps.log).recipes(config, builtins).map(named),
       registries: registryRecipes(config, builtins, deps).map(named),
+      state: null,
     },
     registries: config.registries.map(({ name, kind, write }) => ({
       name,

@@ -157,6 +157,7 @@ export function makeWorld(): World {
       rejected: null,
       checks: [],
       registries: [],
+      state: null,
     },
     explain: {
       instance: dead,

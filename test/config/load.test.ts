@@ -97,7 +97,7 @@ describe('a configuration', () => {
 
   it('has defaults for all but the version', async () => {
     const config = await loaded(`${HEAD}checks:\n  - { name: web, probe: { kind: http } }\n`);
-    expect(config.server).toEqual({ listen: { host: '127.0.0.1', port: 9810 } });
+    expect(config.server).toEqual({ listen: { host: '127.0.0.1', port: 9810 }, names: [] });
     expect(config.stateDir).toBeUndefined();
     expect(config.registries[0]).toMatchObject({
       write: { mode: 'dry-run', writer: 'sonde', maxPerSecond: 50, perInstanceEvery: 10_000 },

@@ -56,6 +56,7 @@ class Bench {
     samples: () => this.board.samples(),
     consumers: () => new Map([['edge', { told: 3, failed: 1 }]]),
     configuration: () => ({ applied: true, appliedAt: this.clock.wall() }),
+    kept: () => false,
     webhooks: () => new Map([['pager', WEBHOOK]]),
   });
 
@@ -219,6 +220,7 @@ describe('/metrics', () => {
     ]);
     expect(values(now.get('sonde_writes_pending'))).toEqual(['sonde_writes_pending local 7']);
     expect(values(now.get('sonde_write_lag_seconds'))).toContain('sonde_write_lag_seconds_sum local 0.3');
+    expect(values(now.get('sonde_state_kept'))).toEqual(['sonde_state_kept  0']);
     expect(values(now.get('sonde_webhook_waiting'))).toEqual(['sonde_webhook_waiting pager 4']);
     expect(values(now.get('sonde_webhook_deliveries_total'))).toEqual([
       'sonde_webhook_deliveries_total pager delivered 9',

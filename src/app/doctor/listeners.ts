@@ -14,9 +14,9 @@ export type Ask = (
 ) => Promise<{ readonly alive: boolean; readonly date: string | undefined } | undefined>;
 
 export async function examineListeners({ server }: Config, ask: Ask): Promise<readonly Finding[]> {
-  const { listen: main, telemetry, socket } = server;
-  const ports = [main, telemetry].filter((one) => one !== undefined);
-  const findings = await Promise.all(ports.map((one) => examinePort(one, ask)));
+  const { listen: main, telemetry, socket, tls } = server;
+  const findings = [await examinePort(main, ask, tls !== undefined)];
+  if (telemetry !== undefined) findings.push(await examinePort(telemetry, ask, false));
   if (socket === undefined) return findings;
   const answer = await ask(`unix:${socket}`);
   return [
@@ -25,9 +25,9 @@ export async function examineListeners({ server }: Config, ask: Ask): Promise<re
   ];
 }
 
-async function examinePort(address: Listen, ask: Ask): Promise<Finding> {
+async function examinePort(address: Listen, ask: Ask, secure: boolean): Promise<Finding> {
   const name = formatHostPort(address.host, address.port);
-  const answer = await ask(urlOf(address));
+  const answer = await ask(urlOf(address, secure));
   if (answer?.alive === true) return ok(`${name} is sonde's: it is running`);
   const server = createServer();
   const refused = await listen(server, address);
@@ -35,6 +35,11 @@ async function examinePort(address: Listen, ask: Ask): Promise<Finding> {
     await new Promise((resolve) => server.close(resolve));
     return ok(`${name} is free`);
   }
+  if (secure)
+    return warning(
+      `${name} is taken: whether by sonde cannot be told, its certificate is not trusted here`,
+      'set NODE_EXTRA_CA_CERTS to the authority of the certificate',
+    );
   return error(
     `${name} cannot be listened on: ${refused}`,
     'choose another server.listen or server.telemetry',
@@ -42,9 +47,9 @@ async function examinePort(address: Listen, ask: Ask): Promise<Finding> {
 }
 
 /** Whoever listens everywhere listens here too. */
-function urlOf({ host, port }: Listen): string {
+function urlOf({ host, port }: Listen, secure: boolean): string {
   const anywhere: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
-  return `http://${formatHostPort(anywhere[host] ?? host, port)}`;
+  return `${secure ? 'https' : 'http'}://${formatHostPort(anywhere[host] ?? host, port)}`;
 }
 
 /** Milliseconds: HTTP dates are whole seconds. */
