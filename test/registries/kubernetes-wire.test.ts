@@ -146,6 +146,20 @@ describe('an apiserver that lists', () => {
     expect(performance.now() - started).toBeLessThan(3_000);
   });
 
+  it('that closes a connection that was kept is asked once more', async () => {
+    await using scope = new AsyncDisposableStack();
+    const { fake, registry } = await setUp(scope);
+    fake.slices = [fakeSlice({ hosts: ['10.0.0.1'] })];
+    let closed = 0;
+    fake.instead = (_url, _request, response) => {
+      if (closed++ > 0) return false;
+      response.destroy();
+      return true;
+    };
+    expect((await listOnce(registry)).get('web')?.size).toBe(1);
+    expect(fake.lists().length).toBe(2);
+  });
+
   it('that is busy is asked again when it says', async () => {
     await using scope = new AsyncDisposableStack();
     const { fake, registry } = await setUp(scope);

@@ -182,7 +182,7 @@ function makeKeys(dir: string): void {
   writeFileSync(join(dir, 'tokens.csv'), 'admin-token-of-tests,admin,admin,"system:masters"\n');
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

@@ -123,6 +123,12 @@ export class Cluster {
     return status === 404 ? undefined : body;
   }
 
+  async sliceMetadata(
+    name: string,
+  ): Promise<{ readonly annotations?: Readonly<Record<string, string>>; readonly generation?: number }> {
+    return ((await this.slice(name))?.metadata ?? {}) as object;
+  }
+
   async endpoints(name: string): Promise<readonly { readonly conditions?: Record<string, boolean> }[]> {
     return ((await this.slice(name))?.endpoints ?? []) as { conditions?: Record<string, boolean> }[];
   }

@@ -169,7 +169,8 @@ export class KubernetesApi {
   async createEvent(namespace: string, event: object, signal: AbortSignal): Promise<void> {
     const path = `/apis/events.k8s.io/v1/namespaces/${namespace}/events`;
     const body = JSON.stringify(event);
-    await this.#connections.ask({ method: 'POST', path, body, contentType: 'application/json' }, signal);
+    const call = { method: 'POST', path, body, contentType: 'application/json', aside: true } as const;
+    await this.#connections.ask(call, signal);
   }
 
   async #pages(collection: Collection, signal: AbortSignal): Promise<Listing> {

@@ -17,21 +17,33 @@ export interface Call {
   readonly path: string;
   readonly body?: string;
   readonly contentType?: string;
+  /** Goes by connections of its own, so that nothing that matters waits for it. */
+  readonly aside?: boolean;
 }
 
 /** For calls; the apiserver's fairness has less use for more. */
 const CONNECTIONS = 16;
 /** The kernel asks a silent peer after this long, milliseconds, then every second, and gives up after ten. */
 const KEEP_ALIVE = 10_000;
+/** Longer than from one sign of life to the next, which then need no handshake; the apiserver's own limit is 90 s. */
+const IDLE = 30_000;
 /** Characters of one line: an object is at most 1.5 MiB in etcd, and a little more as JSON. */
 const LONGEST_LINE = 16 * 1024 * 1024;
 /** Times that the apiserver may tell one call to come again, and the longest that it is waited for, milliseconds. */
 const AGAIN = 2;
 const LONGEST_WAIT = 2_000;
 
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  /** Seconds. */
+  readonly retryAfter: number | undefined;
+}
+
 interface Pools {
   readonly calls: Pool;
   readonly watches: Pool;
+  readonly aside: Pool;
 }
 
 export class Connections {
@@ -46,7 +58,7 @@ export class Connections {
     this.#deps = deps;
     this.#access = new AccessFiles(options, deps);
     deps.scope.defer(async () => {
-      const pools = [...this.#pools.values()].flatMap(({ calls, watches }) => [calls, watches]);
+      const pools = [...this.#pools.values()].flatMap(({ calls, watches, aside }) => [calls, watches, aside]);
       await Promise.all(pools.map((pool) => pool.destroy()));
     });
   }
@@ -54,7 +66,7 @@ export class Connections {
   /** The answer's text. Waits and asks again where the apiserver is busy and says so (429 with Retry-After). */
   async ask(call: Call, signal: AbortSignal): Promise<string> {
     for (let again = 0, login = 0; ; ) {
-      const { status, text, retryAfter } = await this.#askOnce(call, signal);
+      const { status, text, retryAfter } = await this.#askTwice(call, signal);
       if (status >= 200 && status < 300) return text;
       if (status === 401 && login++ === 0) {
         this.#access.forget();
@@ -121,12 +133,25 @@ export class Connections {
     }
   }
 
-  async #askOnce(call: Call, signal: AbortSignal) {
+  /** A connection that was kept may have been closed meanwhile: what changes nothing is asked once more, at once. */
+  async #askTwice(call: Call, signal: AbortSignal): Promise<Answer> {
+    try {
+      return await this.#askOnce(call, signal);
+    } catch (error) {
+      const closed = error instanceof RegistryError && isReset(error.cause);
+      if (!closed || call.method !== 'GET') throw error;
+      return this.#askOnce(call, signal);
+    }
+  }
+
+  async #askOnce(call: Call, signal: AbortSignal): Promise<Answer> {
     try {
       const access = await this.#access.current();
       // undici's own timeouts come up to a second late.
       using deadline = this.#deps.clock.deadline(this.#options.timeout, signal);
-      const { statusCode, headers, body } = await this.#of(access).calls.request({
+      const { statusCode, headers, body } = await this.#of(access)[
+        call.aside === true ? 'aside' : 'calls'
+      ].request({
         ...requestOf(call, access),
         signal: deadline.signal,
       });
@@ -143,8 +168,13 @@ export class Connections {
     const known = this.#pools.get(origin);
     if (known !== undefined) return known;
     const pools = {
-      calls: new Pool(origin, { connections: CONNECTIONS, connect: this.#connect }),
+      calls: new Pool(origin, {
+        connections: CONNECTIONS,
+        keepAliveTimeout: IDLE,
+        connect: this.#connect,
+      }),
       watches: new Pool(origin, { connections: null, connect: this.#connect }),
+      aside: new Pool(origin, { connections: 2, connect: this.#connect }),
     };
     this.#pools.set(origin, pools);
     return pools;
@@ -174,6 +204,11 @@ export class Connections {
   #error(code: RegistryError['code'], what: string, message: string, cause?: unknown): RegistryError {
     return new RegistryError(code, `registry ${this.#deps.name}: ${what}: ${message}`, { cause });
   }
+}
+
+function isReset(error: unknown): boolean {
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
 }
 
 /** The HTTP status that a refusal came with. */

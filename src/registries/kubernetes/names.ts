@@ -1,7 +1,7 @@
 /** Labels, annotations and values in the cluster that have a meaning for sonde. */
 
 import type { ServiceName } from '../../core/instance.ts';
-import type { EndpointSlice } from './objects.ts';
+import { ANNOTATIONS, type EndpointSlice } from './objects.ts';
 
 /** The Service that an EndpointSlice belongs to (discovery.k8s.io/v1, LabelServiceName). */
 const SERVICE_NAME = 'kubernetes.io/service-name';
@@ -18,9 +18,6 @@ export const CONTROLLER = 'sonde.io/prober';
 /** Keys of the metadata that say where health is written: the Pod, or the slice that was handed to sonde. */
 export const POD = 'pod';
 export const SLICE = 'slice';
-
-/** Annotations `sonde.io/KEY` become metadata. */
-const PREFIX = 'sonde.io/';
 
 export function serviceOfSlice({ metadata }: EndpointSlice): ServiceName | undefined {
   const service = metadata.labels[SERVICE_NAME] ?? '';
@@ -40,7 +37,7 @@ export function metadataOf(thing: {
   for (const [key, value] of Object.entries(thing.labels))
     if (key !== SERVICE_NAME && key !== MANAGED_BY) metadata[key] = value;
   for (const [key, value] of Object.entries(thing.annotations))
-    if (key.startsWith(PREFIX) && key !== MARKS) metadata[key.slice(PREFIX.length)] = value;
+    if (key !== MARKS) metadata[key.slice(ANNOTATIONS.length)] = value;
   delete metadata[POD];
   delete metadata[SLICE];
   return metadata;

@@ -14,15 +14,27 @@ const list = <T extends z.ZodType>(item: T) =>
     .nullish()
     .transform((value) => value ?? []);
 
-const metadata = z.object({
-  namespace: z.string().min(1),
-  name: z.string().min(1),
-  uid: z.string().min(1),
-  resourceVersion: z.string().min(1),
-  labels: texts,
-  annotations: texts,
-  deletionTimestamp: maybe(z.string()),
-});
+/** Annotations of this prefix are ours; `sonde.io/KEY` becomes the metadata `KEY`. */
+export const ANNOTATIONS = 'sonde.io/';
+
+const metadata = z
+  .object({
+    namespace: z.string().min(1),
+    name: z.string().min(1),
+    uid: z.string().min(1),
+    resourceVersion: z.string().min(1),
+    labels: texts,
+    annotations: texts,
+    deletionTimestamp: maybe(z.string()),
+  })
+  .transform(({ annotations, ...rest }) => ({
+    ...rest,
+    /** Only our own of them: what other tools keep there may be larger than all the rest. */
+    annotations: Object.fromEntries(
+      Object.entries(annotations).filter(([key]) => key.startsWith(ANNOTATIONS)),
+    ),
+    annotated: Object.keys(annotations).length > 0,
+  }));
 
 const port = z.object({ name: maybe(z.string()), port: maybe(z.number()), protocol: maybe(z.string()) });
 

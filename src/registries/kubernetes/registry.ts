@@ -10,6 +10,7 @@ import {
   type WriteRequest,
 } from '../../core/registry.ts';
 import type { Snapshot } from '../../core/snapshot.ts';
+import { type Backoff, backoffDelay } from '../../lib/backoff.ts';
 import { serviceKey, Told } from '../shared/told.ts';
 import { type Collection, KubernetesApi } from './api.ts';
 import { entriesOf } from './entries.ts';
@@ -45,8 +46,10 @@ export const kubernetesRegistry: RegistryPlugin<KubernetesOptions> = {
   create: (given, deps) => new KubernetesRegistry(given, deps),
 };
 
-/** Between a lost watch and the next listing, lest a server that always refuses is asked without pause. */
-const RELIST_PAUSE = 500;
+/** Between a lost watch and the next listing, and longer each time that it was lost again soon: a listing is dear. */
+const RELIST: Backoff = { base: 500, cap: 8_000 };
+/** A watch that lasted this long was no failure, milliseconds. */
+const LASTED = 30_000;
 
 class KubernetesRegistry implements Registry {
   readonly batchSize = 64;
@@ -69,16 +72,19 @@ class KubernetesRegistry implements Registry {
   async *snapshots(signal: AbortSignal): AsyncGenerator<Snapshot> {
     signal.throwIfAborted();
     const told = new Told();
-    for (;;) {
+    const { clock } = this.#deps;
+    for (let lost = 0; ; ) {
       const { view, shelves } = await this.#list(signal);
+      const listed = clock.now();
       this.#view = view;
       yield* this.#tell([...view.services(), ...told.names()], view, told);
       yield { kind: 'synced' };
-      for await (const news of follow(shelves, view, this.#api, this.#deps.clock, signal)) {
+      for await (const news of follow(shelves, view, this.#api, clock, signal)) {
         yield* this.#tell(news.touched, view, told);
         if (news.confirmed) yield { kind: 'synced' };
       }
-      await this.#deps.clock.sleep(RELIST_PAUSE, signal);
+      lost = clock.now() - listed < LASTED ? lost + 1 : 1;
+      await clock.sleep(backoffDelay(RELIST, lost, Math.random()), signal);
     }
   }
 

@@ -117,12 +117,11 @@ function placesIn({ endpoints }: EndpointSlice, port: number | undefined): Reado
 }
 
 function annotation(slice: EndpointSlice, marks: ReadonlyMap<string, unknown>): readonly PatchOperation[] {
-  const { annotations } = slice.metadata;
+  const { annotations, annotated } = slice.metadata;
   // Escaped as RFC 6901 says: ~1 is a slash.
   const path = `/metadata/annotations/${MARKS.replace('/', '~1')}`;
   if (marks.size === 0) return annotations[MARKS] === undefined ? [] : [{ op: 'remove', path }];
   const value = JSON.stringify(Object.fromEntries(marks));
-  if (Object.keys(annotations).length === 0)
-    return [{ op: 'add', path: '/metadata/annotations', value: { [MARKS]: value } }];
+  if (!annotated) return [{ op: 'add', path: '/metadata/annotations', value: { [MARKS]: value } }];
   return [{ op: 'add', path, value }];
 }
