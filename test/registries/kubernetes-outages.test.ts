@@ -164,9 +164,9 @@ describeWith('kube-apiserver', KUBE_APISERVER, 'Kubernetes in trouble', () => {
       const registry = registryOf({ timeout: '1s' });
       const other = which === 'etcd' ? server.etcd : server;
       const seen = { whole: 0, failed: 0 };
-      let over = false;
+      const over = new AbortController();
       const looking = (async () => {
-        while (!over) {
+        while (!over.signal.aborted) {
           try {
             const services = await listOnce(registry);
             expect([services.get('web')?.size, services.get('db')?.size]).toEqual([3, 1]);
@@ -185,7 +185,7 @@ describeWith('kube-apiserver', KUBE_APISERVER, 'Kubernetes in trouble', () => {
       await expect
         .poll(() => listOnce(registry).then((all) => all.size, String), { ...PATIENCE, timeout: 40_000 })
         .toBe(2);
-      over = true;
+      over.abort();
       await looking;
       expect(seen.whole).toBeGreaterThan(1);
       expect(seen.failed).toBeGreaterThan(1);
