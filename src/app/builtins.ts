@@ -4,6 +4,7 @@ import type { Catalogue } from '../core/catalogue.ts';
 import { httpProbe } from '../probes/http.ts';
 import { scriptProbe } from '../probes/script.ts';
 import { tcpProbe } from '../probes/tcp.ts';
+import { consulRegistry } from '../registries/consul/registry.ts';
 import { dnsRegistry } from '../registries/dns/registry.ts';
 import { etcdRegistry } from '../registries/etcd/registry.ts';
 import { fileRegistry } from '../registries/file/registry.ts';
@@ -27,5 +28,6 @@ export const builtins: Catalogue = {
     redisRegistry,
     kubernetesRegistry,
     zookeeperRegistry,
+    consulRegistry,
   ],
 };

@@ -447,7 +447,13 @@ export async function listed(registry: Registry, service: string, key: string): 
 function take(services: Map<string, ReadonlyMap<string, Entry>>, snapshot: Snapshot): void {
   if (snapshot.kind === 'gone') services.delete(snapshot.service);
   if (snapshot.kind === 'service')
-    services.set(snapshot.service, new Map(snapshot.entries.map((entry) => [entry.key, entry])));
+    services.set(snapshot.service, new Map(snapshot.entries.map((entry) => [nameOf(entry), entry])));
+}
+
+/** Where the registry's own id is more than host:port it ends with it. */
+function nameOf({ key, host, port }: Entry): string {
+  const short = `${host}:${port}`;
+  return key.endsWith(`/${short}`) ? short : key;
 }
 
 export function instanceOf(service: string, entry: Entry): Instance {

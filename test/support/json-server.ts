@@ -16,6 +16,7 @@ export interface Answer {
   readonly body: string;
   /** The answer does not end. */
   readonly open?: boolean;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A gateway that answers as told. */
@@ -25,9 +26,14 @@ export async function serve(
   tls?: { readonly cert: string; readonly key: string },
 ): Promise<string> {
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { status, body, open } = await answer(request.url ?? '', await text(request), request.headers);
+    const {
+      status,
+      body,
+      open,
+      headers: own,
+    } = await answer(request.url ?? '', await text(request), request.headers);
     // Leaves no idle connection behind, which a test that counts sockets would see.
-    response.writeHead(status, { connection: 'close' });
+    response.writeHead(status, { connection: 'close', ...own });
     if (open === true) response.write(body);
     else response.end(body);
   };

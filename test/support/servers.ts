@@ -1,13 +1,15 @@
 /** Real servers that tests need: a missing one skips with its reason, and fails where SONDE_REQUIRE_SERVERS names it. */
 
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readdirSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { describe } from 'vitest';
 
 /** Path of the program, or undefined where the machine does not have it; `program` may be a path itself. */
 export function programPath(program: string): string | undefined {
   if (isAbsolute(program)) return isExecutable(program) ? program : undefined;
-  for (const folder of [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']) {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', ...built(program)];
+  for (const folder of folders) {
     const path = join(folder, program);
     if (isExecutable(path)) return path;
   }
@@ -20,6 +22,20 @@ function isExecutable(path: string): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** Where `.ci/servers/PROGRAM.sh` puts what it builds: a folder for each version. */
+function built(program: string): readonly string[] {
+  const cache = process.env.SONDE_SERVERS ?? join(homedir(), '.cache', 'sonde-servers');
+  try {
+    return readdirSync(cache)
+      .filter((name) => name.startsWith(`${program}-`))
+      .sort()
+      .reverse()
+      .map((name) => join(cache, name));
+  } catch {
+    return [];
   }
 }
 
