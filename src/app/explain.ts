@@ -14,8 +14,8 @@ import { isoTime } from '../lib/iso-time.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
 
 export interface Explainers {
-  readonly board: Pick<Board, 'instance' | 'failures'>;
-  readonly pipeline: Pick<Pipeline, 'targets' | 'interventions'>;
+  readonly board: Pick<Board, 'instance' | 'instances' | 'failures'>;
+  readonly pipeline: Pick<Pipeline, 'targets' | 'interventions' | 'backgroundLoss'>;
   readonly madeOf: (check: string) => { readonly rule: Rule; readonly shadow?: Rule } | undefined;
   readonly config: Config;
   readonly clock: Clock;
@@ -27,7 +27,12 @@ export function explain(id: string, parts: Explainers): ExplainView | undefined 
   const { board, pipeline, madeOf, config, clock } = parts;
   const instance = board.instance(id);
   if (instance === undefined) return undefined;
-  const narration = { now: clock.now(), time: (at: number) => isoTime(at).slice(11, 19) };
+  const { backgroundLoss } = pipeline;
+  const narration = {
+    now: clock.now(),
+    time: (at: number) => isoTime(at).slice(11, 19),
+    ...(backgroundLoss !== undefined && { backgroundLoss }),
+  };
   const at = (pointer: string): string | null => config.positions.get(pointer) ?? null;
   const checks = new Map<string, CheckOrigin>();
   const origin = (ruleName: string, kind: string, rule: Rule | undefined, state: unknown) => ({
@@ -51,9 +56,22 @@ export function explain(id: string, parts: Explainers): ExplainView | undefined 
     failures: board.failures(id),
     checks,
     interventions: pipeline.interventions().filter((one) => concerns(one, instance)),
+    peerLatency: (check) => peerLatency(board, instance, check),
     prober: parts.prober(),
     now: clock.wall(),
   });
+}
+
+/** Median of the medians of the others of its service, milliseconds; null where none of them passed. */
+function peerLatency(board: Explainers['board'], of: InstanceView, check: string): number | null {
+  const { id, registry, namespace, service } = of;
+  const place = { registry: [registry], namespace: [namespace], service: [service] };
+  const medians: number[] = [];
+  for (const peer of board.instances(place)) {
+    const p50 = peer.id === id ? null : peer.checks.find(({ name }) => name === check)?.latency.p50;
+    if (typeof p50 === 'number') medians.push(p50);
+  }
+  return medians.sort((a, b) => a - b)[Math.floor(medians.length / 2)] ?? null;
 }
 
 function concerns({ selector }: Intervention, instance: InstanceView): boolean {

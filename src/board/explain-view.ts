@@ -17,6 +17,8 @@ export interface ExplainInput {
   /** Those in force for this instance. */
   readonly interventions: readonly Intervention[];
   readonly prober: LocalHealthView;
+  /** Median latency of the peers at a check, milliseconds; null where there are none. */
+  readonly peerLatency: (check: string) => number | null;
   /** `Clock.wall()`. */
   readonly now: number;
 }
@@ -33,9 +35,9 @@ export interface CheckOrigin {
 }
 
 export function explainView(input: ExplainInput): ExplainView {
-  const { instance, failures, checks, interventions, prober, now } = input;
+  const { instance, failures, checks, interventions, prober } = input;
   const explained = instance.checks.map((check) =>
-    explainCheck(check, checks.get(check.name), failures.get(check.name) ?? [], now),
+    explainCheck(check, checks.get(check.name), failures.get(check.name) ?? [], input),
   );
   return {
     instance,
@@ -47,13 +49,14 @@ export function explainView(input: ExplainInput): ExplainView {
   };
 }
 
-function sentenceOf({ instance, checks, now }: ExplainInput): string {
+function sentenceOf({ instance, checks, peerLatency, now }: ExplainInput): string {
   const { service, host, port, health, reason, since, flags } = instance;
   // The one that decided is of the same health and reason.
   const decided =
     instance.checks.find((check) => check.health === health && check.reason === reason) ??
     instance.checks.find((check) => check.health === health);
-  const because = decided === undefined ? 'no check applies to it' : why(decided, checks.get(decided.name));
+  const because =
+    decided === undefined ? 'no check applies to it' : why(decided, checks.get(decided.name), peerLatency);
   const stale = flags.includes('stale') ? '; stale: nothing fresh is known of it' : '';
   const who = `${service} ${formatHostPort(host, port)}`;
   return `${who} is ${health} since ${timeOf(since)} (${ageOf(since, now)}): ${reason}, ${because}${stale}.`;
@@ -63,7 +66,7 @@ function explainCheck(
   check: CheckView,
   origin: CheckOrigin | undefined,
   failures: readonly LastLookView[],
-  now: number,
+  { peerLatency, now }: Pick<ExplainInput, 'peerLatency' | 'now'>,
 ): CheckExplainView {
   const { name, kind, health, reason, since } = check;
   const { passed, total, rate, reach } = check;
@@ -73,7 +76,7 @@ function explainCheck(
     health,
     reason,
     since,
-    sentence: `${capital(health)} since ${timeOf(since)} (${ageOf(since, now)}): ${reason}, ${why(check, origin)}.`,
+    sentence: `${capital(health)} since ${timeOf(since)} (${ageOf(since, now)}): ${reason}, ${why(check, origin, peerLatency)}.`,
     position: origin?.position ?? null,
     rule: origin?.rule ?? { name: '', kind: '', position: null },
     counters: origin?.explanation?.counters ?? { passed, total, rate, reach },
@@ -107,7 +110,11 @@ function doubtSentence(prober: LocalHealthView): string | null {
 }
 
 /** The clause of the rule, or the numbers of its verdict; with what the last look found where that failed or is ours. */
-function why(check: CheckView, origin: CheckOrigin | undefined): string {
+function why(
+  check: CheckView,
+  origin: CheckOrigin | undefined,
+  peerLatency: ExplainInput['peerLatency'],
+): string {
   const { passed, total, rate, last } = check;
   if (last === null && total === 0) return 'nobody has looked yet';
   const numbers =
@@ -115,7 +122,17 @@ function why(check: CheckView, origin: CheckOrigin | undefined): string {
       ? 'no look counted yet'
       : `${passed} of the last ${total} looks passed (${Math.round(rate * 100)} %)`;
   const ours = last?.outcome === 'skip' ? `; the last look was none: ${ourFault(last)}` : '';
-  return `${origin?.explanation?.because ?? numbers}${ours}`;
+  return `${slowness(check, peerLatency(check.name))}${origin?.explanation?.because ?? numbers}${ours}`;
+}
+
+function slowness({ reason, latency: { p50 } }: CheckView, peers: number | null): string {
+  if (reason !== 'slow' || p50 === null) return '';
+  const beside = peers === null ? '' : `, those of its peers ${millis(peers)}`;
+  return `its passes take ${millis(p50)} in the median${beside}; `;
+}
+
+function millis(ms: number): string {
+  return `${ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms)} ms`;
 }
 
 function ourFault({ cause, detail }: LastLookView): string {

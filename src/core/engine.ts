@@ -57,6 +57,8 @@ export interface EngineNumbers {
   readonly extraLooks: number;
   /** Of those, how many wait for the budget now. */
   readonly extraLooksWaiting: number;
+  /** Share of looks from here that miss targets that are alive. */
+  readonly backgroundLoss: number;
   /** Milliseconds each look started after it was due, since the last numbers. */
   readonly lateness: readonly number[];
 }

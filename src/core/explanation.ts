@@ -17,4 +17,6 @@ export interface Narration {
   readonly now: number;
   /** A `Clock.now()` as time of day for people. */
   readonly time: (at: number) => string;
+  /** Share of looks that fail although nothing is wrong, as it is now; where nobody knows, 1 %. */
+  readonly backgroundLoss?: number;
 }

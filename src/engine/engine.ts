@@ -379,6 +379,7 @@ class InlineEngine implements Engine {
       slotsSkipped: this.#slotsSkipped,
       extraLooks: this.#extras.taken,
       extraLooksWaiting: this.#extras.waiting,
+      backgroundLoss: this.#judge.lossFrom(this.#deps.vantage, this.#deps.clock.now()),
       lateness: this.#lateness,
     };
     this.#lateness = [];

@@ -73,6 +73,11 @@ export class Judge {
     this.#groups.delete(key);
   }
 
+  /** Share of looks from there that miss targets that are alive. */
+  lossFrom(vantage: string, now: number): number {
+    return this.#lossAt(vantage).at(now);
+  }
+
   /** The state of the target's rule, for explanations; undefined for an unknown target. */
   stateOf(id: TargetId): unknown {
     return this.#cases.get(id)?.state;

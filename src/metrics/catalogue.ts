@@ -171,6 +171,13 @@ export const CATALOGUE = [
     path: '/metrics',
   },
   {
+    name: 'sonde_background_loss_ratio',
+    type: 'gauge',
+    help: 'Share of looks that miss targets that are alive, by failures that healed, 0 to 1.',
+    labels: [],
+    path: '/metrics',
+  },
+  {
     name: 'sonde_shadow_disagreements_total',
     type: 'counter',
     help: 'Times a shadow rule began to judge a target otherwise than the rule in force, by what both said.',

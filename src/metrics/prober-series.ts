@@ -12,6 +12,7 @@ export class ProberSeries {
   readonly #anchors: Gauge;
   readonly #extraLooks: Counter;
   readonly #waiting: Gauge;
+  readonly #loss: Gauge;
   #extraBefore = 0;
 
   constructor(registry: Registry) {
@@ -20,6 +21,7 @@ export class ProberSeries {
     this.#suspectsSelf = new Gauge(options('sonde_suspects_self', registry));
     this.#anchors = new Gauge(options('sonde_anchor_up', registry));
     this.#extraLooks = new Counter(options('sonde_extra_looks_total', registry));
+    this.#loss = new Gauge(options('sonde_background_loss_ratio', registry));
     this.#waiting = new Gauge(options('sonde_extra_looks_waiting', registry));
   }
 
@@ -33,12 +35,13 @@ export class ProberSeries {
       if (reached !== null) this.#anchors.set({ anchor }, Number(reached));
   }
 
-  numbers({ extraLooks, extraLooksWaiting }: EngineNumbers): void {
+  numbers({ extraLooks, extraLooksWaiting, backgroundLoss }: EngineNumbers): void {
     // An engine that began anew counts from 0 again.
     const more = extraLooks - this.#extraBefore;
     this.#extraLooks.inc(more < 0 ? extraLooks : more);
     this.#extraBefore = extraLooks;
     this.#waiting.set(extraLooksWaiting);
+    this.#loss.set(backgroundLoss);
   }
 }
 

@@ -51,6 +51,7 @@ export class Pipeline {
   readonly #bug = new AbortController();
   #everListed = false;
   #soon: Disposable | undefined;
+  #backgroundLoss: number | undefined;
 
   constructor(deps: PipelineDeps) {
     const { clock, log, random, report, memory, doubt = () => undefined } = deps;
@@ -103,11 +104,17 @@ export class Pipeline {
         // The engine looks itself; other vantages are asked by a fleet.
         break;
       case 'numbers':
+        this.#backgroundLoss = message.numbers.backgroundLoss;
         this.#deps.report(message);
         break;
       default:
         message satisfies never;
     }
+  }
+
+  /** Share of looks that miss targets that are alive, once the engine told. */
+  get backgroundLoss(): number | undefined {
+    return this.#backgroundLoss;
   }
 
   /** The targets of an instance as they stand, undefined if there is no such instance. */

@@ -46,6 +46,7 @@ export class ApiBench {
             checks: new Map(),
             interventions: [],
             prober: PROBER_WELL,
+            peerLatency: () => null,
             now: 0,
           });
     },

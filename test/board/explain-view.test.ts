@@ -92,6 +92,7 @@ function input({ instance, check, write, laid }: Case): ExplainInput {
     checks: new Map([['web', origin]]),
     interventions: laid === undefined ? [] : [laid],
     prober: PROBER_WELL,
+    peerLatency: () => 20,
     now: NOW,
   };
 }
@@ -120,6 +121,16 @@ describe('the sentences of explain', () => {
       },
       'web-cart 10.0.0.7:8080 is sub-healthy since 14:02:11 (4m): low-success-rate, 5 of the last 20 looks failed.',
       'Not written yet: sub-healthy waits for registry local.',
+    ],
+    [
+      'slow',
+      {
+        instance: { health: 'sub-healthy', reason: 'slow' },
+        check: { latency: { p50: 61.4, p95: 80 } },
+        write: { desired: 'sub-healthy', written: 'sub-healthy' },
+      },
+      'web-cart 10.0.0.7:8080 is sub-healthy since 14:02:11 (4m): slow, its passes take 61 ms in the median, those of its peers 20 ms; 5 of the last 20 looks failed.',
+      'Written as sub-healthy to registry local 3s later.',
     ],
     [
       'unknown',
@@ -176,6 +187,36 @@ describe('the sentences of explain', () => {
   ])('%s', (_, given, sentence, write) => {
     const view = explainView(input(given));
     expect([view.sentence, view.write]).toEqual([sentence, write]);
+  });
+
+  it('say how the prober doubts itself', () => {
+    const doubt = (prober: Partial<ExplainInput['prober']>) =>
+      explainView({ ...input({}), prober: { ...PROBER_WELL, ...prober } }).doubt;
+    expect(doubt({})).toBeNull();
+    expect(doubt({ score: 2, reasons: ['event loop 600 ms late'], timeoutFactor: 1.5 })).toBe(
+      'The prober doubts itself (local health 2 of 8: event loop 600 ms late): timeouts are 1.5 times as long.',
+    );
+    expect(doubt({ score: 5, reasons: ['2 of 3 anchors not reached'], quarantinedUntil: SINCE })).toBe(
+      'The prober doubts itself (local health 5 of 8: 2 of 3 anchors not reached): failures that it sees count for nothing until 14:02:11 at least, passes do.',
+    );
+    expect(doubt({ suspectsSelf: true })).toBe(
+      'The prober doubts itself (local health 0 of 8): nobody is reached any more, so nothing is written dead for now.',
+    );
+  });
+
+  it('tell what a shadow rule makes of the same looks', () => {
+    const given = input({ check: { shadow: { rule: 'new', health: 'healthy', reason: 'passing' } } });
+    const beside = {
+      rule: { name: 'new', kind: 'success-rate', position: null },
+      explanation: { because: '5 % of the last 20 looks failed', counters: {}, changes: [] },
+    };
+    const checks = new Map([...given.checks].map(([name, origin]) => [name, { ...origin, shadow: beside }]));
+    expect(explainView({ ...given, checks }).checks[0]?.shadow).toEqual({
+      rule: beside.rule,
+      health: 'healthy',
+      reason: 'passing',
+      sentence: 'By new it would be healthy: passing, 5 % of the last 20 looks failed.',
+    });
   });
 
   it('come with position, rule, counters, ways out and the failures, newest first', () => {

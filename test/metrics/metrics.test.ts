@@ -107,6 +107,7 @@ function everything(bench: Bench): void {
         slotsSkipped: 3,
         extraLooks: 0,
         extraLooksWaiting: 0,
+        backgroundLoss: 0.01,
         lateness: [0.4, 30],
       },
     },
@@ -169,6 +170,7 @@ describe('/metrics', () => {
         slotsSkipped: 5,
         extraLooks: 0,
         extraLooksWaiting: 0,
+        backgroundLoss: 0.01,
         lateness: [],
       },
     });
@@ -248,6 +250,7 @@ describe('/metrics', () => {
         slotsSkipped,
         extraLooks: 0,
         extraLooksWaiting: 0,
+        backgroundLoss: 0.01,
         lateness: [],
       };
       bench.take({ kind: 'numbers', numbers });

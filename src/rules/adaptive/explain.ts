@@ -33,7 +33,10 @@ export function explain(state: AdaptiveState, narration: Narration, bars: Bars):
   };
 }
 
-function because(state: AdaptiveState, { now, time }: Narration, bars: Bars): string {
+/** Where nobody knows better: what loss is taken to be before any was seen. */
+const LOSS = 0.01;
+
+function because(state: AdaptiveState, { now, time, backgroundLoss = LOSS }: Narration, bars: Bars): string {
   const { run, reason } = state;
   if (run !== null) {
     const [since, looks, evidence] = run;
@@ -44,11 +47,11 @@ function because(state: AdaptiveState, { now, time }: Narration, bars: Bars): st
   }
   const seen = together(state.recent);
   if (seen === null) return 'nothing was seen of it yet';
-  if (reason === 'slow' && state.health === 'sub-healthy')
-    return `it was slower than it may be; ${rate(seen, time)}`;
+  if (reason === 'slow' && state.health === 'sub-healthy') return rate(seen, time);
   if (state.health === 'healthy' || state.health === 'unknown') return rate(seen, time);
-  const p0 = subHealthyWeights(bars.subHealthyBelow, 0).healthy;
-  const chance = frequency(yearlyAtMost(seen[2] - seen[0], seen[2], p0, bars.interval));
+  // Healthy is what the network leaves of a target that never fails.
+  const lost = Math.max(LOSS, backgroundLoss);
+  const chance = frequency(yearlyAtMost(seen[2] - seen[0], seen[2], lost, bars.interval));
   return `${rate(seen, time)} (${span(now - seen[3])}); a healthy target would show this ${chance}`;
 }
 

@@ -130,13 +130,18 @@ describe('the adaptive window', () => {
   });
 
   it('says in a sentence what it saw', () => {
-    const told = (text: string, every = 500) => {
+    const told = (text: string, every = 500, loss?: number) => {
       const state = steps(rule, text, { seed: HEALTHY, every }).at(-1)?.state;
-      return rule.explain?.(state, NARRATION);
+      return rule.explain?.(state, { ...NARRATION, ...(loss === undefined ? {} : { backgroundLoss: loss }) });
     };
     expect(told('---+-+-----')?.because).toBe(
+      '82 % of the last 11 looks failed since t+0s (100 s); a healthy target would show this less than once in a million years',
+    );
+    // Where looks are lost anyway, the same says less.
+    expect(told('---+-+-----', 500, 0.05)?.because).toBe(
       '82 % of the last 11 looks failed since t+0s (100 s); a healthy target would show this once in 490 years',
     );
+    expect(told(`-${'++-'.repeat(6)}-+`)?.because).toBe('38 % of the last 21 looks failed since t+0s');
     expect(told('+xx')?.because).toBe(
       'none of the last 2 looks reached it since t+0.499s; a healthy target would show this 26 times a year',
     );
