@@ -7,6 +7,7 @@ import { tcpProbe } from '../probes/tcp.ts';
 import { consulRegistry } from '../registries/consul/registry.ts';
 import { dnsRegistry } from '../registries/dns/registry.ts';
 import { etcdRegistry } from '../registries/etcd/registry.ts';
+import { eurekaRegistry } from '../registries/eureka/registry.ts';
 import { fileRegistry } from '../registries/file/registry.ts';
 import { kubernetesRegistry } from '../registries/kubernetes/registry.ts';
 import { fileSdRegistry } from '../registries/prometheus/file-sd.ts';
@@ -22,6 +23,7 @@ export const builtins: Catalogue = {
   registries: [
     fileRegistry,
     etcdRegistry,
+    eurekaRegistry,
     dnsRegistry,
     fileSdRegistry,
     httpSdRegistry,

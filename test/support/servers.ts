@@ -41,11 +41,22 @@ function built(program: string): readonly string[] {
 
 /** `describe` for tests that need the program of that server. */
 export function describeWith(server: string, program: string, title: string, tests: () => void): void {
-  if (programPath(program) !== undefined) {
+  const why = programPath(program) === undefined ? `no program ${program}` : undefined;
+  describeUnless(server, why, title, tests);
+}
+
+/** `describe` for tests that need that server; `why` it cannot be had on this machine, undefined where it is there. */
+export function describeUnless(
+  server: string,
+  why: string | undefined,
+  title: string,
+  tests: () => void,
+): void {
+  if (why === undefined) {
     describe(title, tests);
     return;
   }
-  const reason = `${server} is not on this machine (no program ${program})`;
+  const reason = `${server} is not on this machine (${why})`;
   const required = (process.env.SONDE_REQUIRE_SERVERS ?? '').split(',').map((name) => name.trim());
   if (required.includes(server))
     throw new Error(`${title}: ${reason}, and SONDE_REQUIRE_SERVERS asks for it`);
