@@ -104,7 +104,7 @@ export class EurekaApi {
       const { pathname } = new URL(url);
       const path = pathname.replace(/\/eureka(\/v2)?$/, '') || '/';
       const { status, text } = await this.#send(pool, 'GET', path, 'text/html', signal);
-      return status === 200 && text.includes('Lease expiration enabled') ? preservationIn(text) : undefined;
+      return status === 200 ? preservationIn(text) : undefined;
     } catch {
       signal.throwIfAborted();
       // The page is for people, and may be absent.

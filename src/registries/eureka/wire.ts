@@ -120,9 +120,10 @@ export const listing = z
 export const single = z.object({ instance }).transform((answer) => answer.instance);
 
 /**
- * What Spring Cloud's page of the server says of itself; of other servers there is nothing
- * (spring-cloud-netflix-eureka-server, templates/eureka/status.ftlh).
+ * What Spring Cloud's page of the server says of itself, undefined where it is another page: leases that are over end nothing
+ * while too few are renewed (spring-cloud-netflix-eureka-server, templates/eureka/status.ftlh).
  */
-export function preservationIn(html: string): boolean {
-  return /Lease expiration enabled<\/td>\s*<td>\s*false/.test(html) && html.includes('EMERGENCY!');
+export function preservationIn(html: string): boolean | undefined {
+  const [, expires] = /Lease expiration enabled<\/td>\s*<td>\s*(true|false)/.exec(html) ?? [];
+  return expires === undefined ? undefined : expires === 'false';
 }
