@@ -7,7 +7,7 @@ import type { EurekaOptions } from './options.ts';
 import type { InstanceInfo } from './wire.ts';
 
 export const OUT = 'OUT_OF_SERVICE';
-export const NONE = 'UNKNOWN';
+const NONE = 'UNKNOWN';
 
 /**
  * Beside the mark: `ours`, the override that stands is our own; `changing`, it is being set or lifted, and what stands there is
