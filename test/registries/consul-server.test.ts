@@ -1,10 +1,14 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WriteRequest } from '../../src/core/registry.ts';
 import { consulRegistry } from '../../src/registries/consul/registry.ts';
 import { Follower, instanceOf, listed, listOnce, make, request } from '../contracts/registry.contract.ts';
 import { harnessOn } from '../support/consul-harness.ts';
 import { ConsulServer } from '../support/consul-server.ts';
+import { certificates } from '../support/lab/certificates.ts';
 import { describeWith } from '../support/servers.ts';
+import { tempDir } from '../support/temp-dir.ts';
 
 const NEVER = new AbortController().signal;
 const DEAD = {
@@ -369,6 +373,25 @@ describeWith('consul', 'consul', 'Consul, a server without ACLs', () => {
       },
       60_000,
     );
+
+    within('does not write through an agent that would lose the mark', async () => {
+      await using own = new AsyncDisposableStack();
+      const mute = await ConsulServer.start(own, { more: { discard_check_output: true } });
+      await mute.call('PUT', '/v1/agent/service/register', {
+        ID: 'm1',
+        Name: 'm',
+        Address: '10.0.0.1',
+        Port: 80,
+      });
+      const registry = make(consulRegistry, { endpoints: [mute.endpoint], agents: 'own' }, own);
+      await expect.poll(() => listOnce(registry).then((all) => all.has('m')), PATIENCE).toBe(true);
+      const [entry] = [...((await listOnce(registry)).get('m')?.values() ?? [])];
+      if (entry === undefined) throw new Error('not listed');
+      expect(await registry.write?.([request(instanceOf('m', entry), DEAD)], NEVER)).toMatchObject([
+        { kind: 'refused', detail: expect.stringContaining('discard_check_output') as unknown },
+      ]);
+      await expect.poll(() => checkOf(mute, mute.node, 'sonde:m1'), PATIENCE).toBeUndefined();
+    });
   });
 });
 
@@ -494,6 +517,37 @@ describeWith('consul', 'consul', 'Consul, a server with ACLs and a client agent'
     await agent.call('PUT', '/v1/agent/service/deregister/b1');
     await follower.until((services) => !services.has('b'));
     expect(await registry.write?.([request(instance, HEALTHY)], NEVER)).toMatchObject([{ kind: 'gone' }]);
+  });
+});
+
+describeWith('consul', 'consul', 'Consul over TLS', () => {
+  it('verifies whom it speaks to, shows its certificate, and reads its token anew', {
+    timeout: 60_000,
+  }, async () => {
+    await using scope = new AsyncDisposableStack();
+    const { ca, good, client } = certificates();
+    const https = { ca_file: ca, cert_file: good.certFile, key_file: good.keyFile, verify_incoming: true };
+    const consul = await ConsulServer.start(scope, { root: ROOT, https });
+    await register(consul, 'n', 'web', '10.0.0.1:80');
+    const { secret } = await consul.token(
+      'service_prefix "" { policy = "write" } node_prefix "" { policy = "read" }',
+    );
+    const tokenFile = join(tempDir(scope), 'token');
+    writeFileSync(tokenFile, `${ROOT.replace('1', '9')}\n`);
+    const tls = { caFile: ca, certFile: client.certFile, keyFile: client.keyFile };
+    const base = { endpoints: [consul.secure], timeout: '2s', tokenFile };
+    const registry = make(consulRegistry, { ...base, tls }, scope);
+    await expect(listOnce(registry)).rejects.toMatchObject({ code: 'unauthorised' });
+    writeFileSync(tokenFile, `${secret}\n`);
+    const instance = await listed(registry, 'web', '10.0.0.1:80');
+    expect(await registry.write?.([request(instance, DEAD)], NEVER)).toMatchObject([{ kind: 'written' }]);
+    const noCertificate = make(consulRegistry, { ...base, tls: { caFile: ca } }, scope);
+    await expect(listOnce(noCertificate)).rejects.toMatchObject({ code: 'unreachable' });
+    const { caFile: _, ...withoutCa } = tls;
+    const unknown = make(consulRegistry, { ...base, tls: withoutCa }, scope);
+    await expect(listOnce(unknown)).rejects.toMatchObject({ code: 'unreachable' });
+    const misnamed = make(consulRegistry, { ...base, tls: { ...tls, serverName: 'elsewhere.test' } }, scope);
+    await expect(listOnce(misnamed)).rejects.toMatchObject({ code: 'unreachable' });
   });
 });
 

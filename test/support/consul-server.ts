@@ -17,7 +17,10 @@ export interface ServerOptions {
   /** No server of its own but a client of that one. */
   readonly clientOf?: ConsulServer;
   readonly join?: readonly ConsulServer[];
-  readonly config?: object;
+  /** Consul's `tls.https`; the server then speaks HTTPS too. */
+  readonly https?: object;
+  /** More of its configuration. */
+  readonly more?: object;
 }
 
 interface Ports {
@@ -25,11 +28,14 @@ interface Ports {
   readonly rpc: number;
   readonly serf: number;
   readonly grpc: number;
+  readonly https: number;
 }
 
 export class ConsulServer {
   readonly node: string;
   readonly endpoint: string;
+  /** Over TLS. */
+  readonly secure: string;
   readonly #dir = mkdtempSync(join(tmpdir(), 'sonde-consul-'));
   readonly #ports: Ports;
   readonly #options: ServerOptions;
@@ -40,6 +46,7 @@ export class ConsulServer {
     this.#options = options;
     this.node = `server-${ports.http}`;
     this.endpoint = `http://127.0.0.1:${ports.http}`;
+    this.secure = `https://127.0.0.1:${ports.https}`;
   }
 
   /** Gone with its data when the scope ends. */
@@ -72,6 +79,7 @@ export class ConsulServer {
       rpc: await freePort(),
       serf: await freePort(),
       grpc: await freePort(),
+      https: await freePort(),
     };
     const server = new ConsulServer(ports, options);
     scope.defer(async () => {
@@ -104,8 +112,8 @@ export class ConsulServer {
   }
 
   #config(): object {
-    const { root, expect = 1, clientOf, join: others = [], config } = this.#options;
-    const { http, rpc, serf, grpc } = this.#ports;
+    const { root, expect = 1, clientOf, join: others = [], https, more } = this.#options;
+    const { http, rpc, serf, grpc, https: secure } = this.#ports;
     const joined = clientOf === undefined ? others : [clientOf];
     return {
       node_name: this.node,
@@ -114,6 +122,7 @@ export class ConsulServer {
       client_addr: '127.0.0.1',
       ports: {
         http,
+        ...(https === undefined ? {} : { https: secure }),
         server: rpc,
         serf_lan: serf,
         serf_wan: -1,
@@ -141,7 +150,8 @@ export class ConsulServer {
               tokens: { initial_management: root, agent: root },
             },
           }),
-      ...config,
+      ...(https === undefined ? {} : { tls: { https } }),
+      ...more,
     };
   }
 

@@ -209,7 +209,9 @@ export class Reader {
     const question = { ...questionOf(name.namespace, this.#options), index, wait };
     const { value, ...answer } = await this.#api.health(name.service, question, undefined, signal);
     if (answer.filtered) this.#refuseShrinking(shelf, value);
-    if (shelf.gone || (index > 0 && answer.index === index)) return false;
+    // A token that may see more than before sees it at the same index.
+    const same = index > 0 && answer.index === index && !this.#options.partial;
+    if (shelf.gone || same) return false;
     const entries = value.flatMap((found) => this.#entryOf(found));
     if (shelf.take(entries, answer.index) === 'back') this.#goBack();
     return true;
