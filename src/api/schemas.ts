@@ -53,6 +53,7 @@ const write = {
   desired: textOrNull,
   written: textOrNull,
   reported: textOrNull,
+  'served?': text,
   receipt: { enum: [...RECEIPTS, null] },
   at: timeOrNull,
   held: textOrNull,

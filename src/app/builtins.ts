@@ -10,6 +10,7 @@ import { etcdRegistry } from '../registries/etcd/registry.ts';
 import { eurekaRegistry } from '../registries/eureka/registry.ts';
 import { fileRegistry } from '../registries/file/registry.ts';
 import { kubernetesRegistry } from '../registries/kubernetes/registry.ts';
+import { nacosRegistry } from '../registries/nacos/registry.ts';
 import { fileSdRegistry } from '../registries/prometheus/file-sd.ts';
 import { httpSdRegistry } from '../registries/prometheus/http-sd.ts';
 import { redisRegistry } from '../registries/redis/registry.ts';
@@ -31,5 +32,6 @@ export const builtins: Catalogue = {
     kubernetesRegistry,
     zookeeperRegistry,
     consulRegistry,
+    nacosRegistry,
   ],
 };

@@ -61,8 +61,10 @@ export function lookView(look: Look): LastLookView {
 
 function writeView(entry: InstanceEntry): WriteView {
   const { mode, desired, written, receipt, held } = entry;
-  const reported = entry.instance.mark?.health ?? null;
-  return { mode, desired, written, reported, receipt, at: isoTimeOrNull(entry.receiptAt), held };
+  const { mark, served } = entry.instance;
+  const reported = mark?.health ?? null;
+  const view = { mode, desired, written, reported, receipt, at: isoTimeOrNull(entry.receiptAt), held };
+  return served === undefined ? view : { ...view, served };
 }
 
 export function writeRowView(entry: InstanceEntry): WriteRowView {

@@ -34,6 +34,8 @@ export interface Entry {
   readonly weight?: number;
   /** sonde's mark, if one is there. */
   readonly mark?: FoundMark;
+  /** What consumers are told of it, in the registry's words, where that is not what stands there. */
+  readonly served?: string;
 }
 
 /** A mark as found; `intact` is false when what it says is no longer what stands beside it (somebody's intent). */

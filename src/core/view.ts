@@ -42,6 +42,8 @@ export interface WriteView {
   readonly written: string | null;
   /** What the registry says of sonde's mark. */
   readonly reported: string | null;
+  /** What the registry tells consumers of it, where that is not what stands there (a protection, say). */
+  readonly served?: string;
   readonly receipt: ReceiptKind | null;
   readonly at: string | null;
   /** Why a write waits, if one does. */

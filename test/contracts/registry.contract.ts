@@ -50,6 +50,8 @@ export interface RegistryContract {
   readonly plugin: RegistryPlugin;
   readonly start: (scope: AsyncDisposableStack) => Promise<Harness>;
   readonly skip?: readonly { readonly reason: string; readonly tests: readonly RegistryTest[] }[];
+  /** For the longest of the tests, milliseconds; where a write takes its time. */
+  readonly timeout?: number;
 }
 
 const DEAD = {
@@ -64,12 +66,12 @@ const RELEASE = { kind: 'release' } as const;
 const NEVER = new AbortController().signal;
 const PATIENCE = { timeout: 15_000, interval: 50 };
 
-export function describeRegistry({ name, plugin, start, skip = [] }: RegistryContract): void {
+export function describeRegistry({ name, plugin, start, skip = [], timeout }: RegistryContract): void {
   const reasonNot = (test: RegistryTest): string | undefined =>
     skip.find(({ tests }) => tests.includes(test))?.reason;
   const optional = (test: RegistryTest, title: string, run: () => Promise<void>): void => {
     const reason = reasonNot(test);
-    if (reason === undefined) it(title, run);
+    if (reason === undefined) it(title, run, timeout);
     else it.skip(`${title} (${reason})`, run);
   };
 

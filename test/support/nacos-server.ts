@@ -11,19 +11,17 @@ import { programPath } from './servers.ts';
 
 export type NacosRelease = '2.5.0' | '3.1.0' | '3.1.0 with the health fix';
 
-/** What the admin of a server with logins is called. */
-export const ADMIN = { username: 'nacos', password: 'sonde-test-1' } as const;
-export const IDENTITY = { key: 'x-sonde-test', value: 'let-me-in' } as const;
+const IDENTITY = { key: 'x-sonde-test', value: 'let-me-in' } as const;
 
 export class NacosServer {
   readonly release: NacosRelease;
   readonly #logins: boolean;
   readonly #home = mkdtempSync(join(tmpdir(), 'sonde-nacos-'));
   readonly #port: number;
-  readonly #proxy: Proxy;
+  readonly #proxy: FaultProxy;
   #child: ChildProcess | undefined;
 
-  private constructor(release: NacosRelease, port: number, proxy: Proxy, logins: boolean) {
+  private constructor(release: NacosRelease, port: number, proxy: FaultProxy, logins: boolean) {
     this.release = release;
     this.#port = port;
     this.#proxy = proxy;
@@ -37,7 +35,7 @@ export class NacosServer {
     { logins = false } = {},
   ): Promise<NacosServer> {
     const port = await freePorts();
-    const proxy = await Proxy.start(port);
+    const proxy = await FaultProxy.start(port);
     const server = new NacosServer(release, port, proxy, logins);
     scope.defer(async () => {
       await server.kill();
@@ -102,9 +100,9 @@ export class NacosServer {
       stream.on('data', (chunk: Buffer) => {
         said = (said + chunk.toString()).slice(-4_000);
       });
-    await until(async () => {
+    await until(() => {
       if (child.exitCode !== null) throw new Error(`nacos did not start: ${said}`);
-      return await this.#takesWrites().catch(() => false);
+      return this.#takesWrites().catch(() => false);
     });
   }
 
@@ -131,7 +129,9 @@ export class NacosServer {
     path: string,
     query: Readonly<Record<string, string | number | boolean>> = {},
   ): Promise<{ readonly status: number; readonly text: string }> {
-    const text = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]));
+    const text = new URLSearchParams(
+      Object.entries(query).map(([key, value]) => [key, String(value)]),
+    ).toString();
     const response = await fetch(`http://127.0.0.1:${this.#port}/nacos${path}?${text}`, {
       method,
       headers: this.#logins ? { [IDENTITY.key]: IDENTITY.value } : {},
@@ -220,7 +220,7 @@ function folderOf(release: NacosRelease): string | undefined {
 }
 
 /** Passes bytes on to a port, or refuses, delays and cuts them. */
-class Proxy {
+class FaultProxy {
   readonly #to: number;
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
@@ -232,8 +232,8 @@ class Proxy {
     this.#to = to;
   }
 
-  static async start(to: number): Promise<Proxy> {
-    const proxy = new Proxy(to);
+  static async start(to: number): Promise<FaultProxy> {
+    const proxy = new FaultProxy(to);
     await proxy.accept();
     return proxy;
   }
@@ -315,4 +315,3 @@ function isFree(port: number): Promise<boolean> {
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }
-

@@ -1,0 +1,3 @@
+import { describeNacosContract } from '../../support/nacos-contract.ts';
+
+describeNacosContract('2.5.0');
