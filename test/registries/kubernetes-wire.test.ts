@@ -146,6 +146,23 @@ describe('an apiserver that lists', () => {
     expect(performance.now() - started).toBeLessThan(3_000);
   });
 
+  it('that answers more slowly than it may is unreachable, however steadily', async () => {
+    await using scope = new AsyncDisposableStack();
+    const { fake, registry } = await setUp(scope);
+    const text = JSON.stringify({ kind: 'EndpointSliceList', metadata: { resourceVersion: '1' }, items: [] });
+    fake.instead = (_url, _request, response) => {
+      response.writeHead(200, { 'content-length': String(text.length) });
+      let sent = 0;
+      const timer = setInterval(() => {
+        response.write(text[sent++] ?? '');
+        if (sent >= text.length) clearInterval(timer);
+      }, 100);
+      response.on('close', () => clearInterval(timer));
+      return true;
+    };
+    await expect(listOnce(registry)).rejects.toMatchObject({ code: 'unreachable' });
+  });
+
   it('that closes a connection that was kept is asked once more', async () => {
     await using scope = new AsyncDisposableStack();
     const { fake, registry } = await setUp(scope);

@@ -166,6 +166,26 @@ describeWith('kube-apiserver', KUBE_APISERVER, 'Kubernetes, what is written', ()
     expect(await cluster.condition('web-1', 'example.com/api')).toMatchObject({ reason: 'SubHealthy' });
   });
 
+  it.each(['a Pod', 'a slice'])('of two writers at the same moment is one’s, of %s', async (of) => {
+    const registry = registryOf({ events: false });
+    const key = of === 'a Pod' ? '10.0.0.1:80' : '192.0.2.1:80';
+    for (let round = 0; round < 15; round++) {
+      await cluster.clear();
+      if (of === 'a Pod') await cluster.serve('web', 'web-1', { ip: '10.0.0.1' });
+      else
+        await cluster.createSlice('web-1', {
+          service: 'web',
+          endpoints: [{ ip: '192.0.2.1' }],
+          managedBy: OURS,
+        });
+      const instance = await listed(registry, 'web', key);
+      const receipts = await Promise.all(
+        ['one', 'two', 'three'].map((writer) => one(registry, { ...request(instance, DEAD), writer })),
+      );
+      expect(receipts.map((receipt) => receipt?.kind).sort()).toEqual(['contested', 'contested', 'written']);
+    }
+  });
+
   it('is lost to nobody while a kubelet keeps changing the status', async () => {
     await cluster.serve('web', 'web-1', { ip: '10.0.0.1' });
     const registry = registryOf();

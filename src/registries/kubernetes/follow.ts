@@ -19,8 +19,9 @@ export interface News {
 /** A hung server, a lost permission, and a watch that missed something are noticed this often, milliseconds. */
 const HEARTBEAT = 4_000;
 /**
- * The apiserver's watch cache sends a bookmark every minute (apiserver, cacher.go: bookmarkFrequency). A watch that is silent for
- * longer hangs somewhere on the way, and is opened again where it was.
+ * The apiserver's watch cache sends a bookmark every minute (apiserver, cacher.go: defaultBookmarkFrequency), once it has seen
+ * anything happen since it started. A watch that is silent for longer may hang somewhere on the way, and is opened again
+ * where it was, which is cheap if it did not.
  */
 const SILENCE = 75_000;
 /** Watches that end sooner than this, so many in a row, are a failure, milliseconds. */
