@@ -230,6 +230,45 @@ describeWith('consul', 'consul', 'Consul, a server without ACLs', () => {
     expect(await checkOf(server, 'ext-5', 'sonde:10.5.0.1:80')).toBeUndefined();
   });
 
+  within('looks after external nodes themselves, where told to', async () => {
+    const node = (Node: string, probe: string, checks: object[] = []): Promise<unknown> =>
+      server.call('PUT', '/v1/catalog/register', {
+        Node,
+        Address: '10.40.0.1',
+        NodeMeta: { 'external-node': 'true', 'external-probe': probe },
+        Checks: checks,
+      });
+    const left = { CheckID: 'externalNodeHealth', Name: 'Node Status', Status: 'critical', Output: 'of esm' };
+    await node('ping-1', 'true');
+    await node('ping-2', 'true', [left]);
+    await node('ping-3', 'false');
+    const registry = registryOf({ externalNodes: { service: 'nodes', port: 9 } });
+    const follower = new Follower(registry);
+    scope.defer(() => follower.stop());
+    await follower.until((services) => services.get('nodes')?.has('ping-2') === true);
+    const nodes = follower.services.get('nodes');
+    expect(nodes?.has('ping-3')).toBe(false);
+    const [one, two] = ['ping-1', 'ping-2'].map((key) => nodes?.get(key));
+    if (one === undefined || two === undefined) throw new Error('not listed');
+    expect([one.host, one.port, one.enabled, two.enabled]).toEqual(['10.40.0.1', 9, true, false]);
+    const write = async (desired: WriteRequest['desired']) => {
+      const asked = [one, two].map((entry) => request(instanceOf('nodes', entry), desired));
+      return (await registry.write?.(asked, NEVER))?.map(({ kind }) => kind);
+    };
+    expect(await write(DEAD)).toEqual(['written', 'written']);
+    expect(await write(HEALTHY)).toEqual(['written', 'written']);
+    expect(await write(HEALTHY)).toEqual(['unchanged', 'unchanged']);
+    expect(await checkOf(server, 'ping-2', 'externalNodeHealth')).toMatchObject({ Status: 'passing' });
+    // By the next turn: nobody waits for the checks of nodes.
+    await follower.until((services) => services.get('nodes')?.get('ping-2')?.mark?.health === 'healthy');
+    expect(await write(RELEASE)).toEqual(['written', 'written']);
+    expect(await checkOf(server, 'ping-1', 'externalNodeHealth')).toBeUndefined();
+    expect(await checkOf(server, 'ping-2', 'externalNodeHealth')).toMatchObject(left);
+    await server.call('PUT', '/v1/catalog/deregister', { Node: 'ping-1' });
+    await follower.until((services) => services.get('nodes')?.has('ping-1') === false);
+    expect(await write(DEAD)).toEqual(['gone', 'written']);
+  });
+
   within('gives sub-healthy the status that the consumers need', async () => {
     await register(server, 'n-6', 'web6', '10.6.0.1:80');
     const instance = await listed(registryOf(), 'web6', '10.6.0.1:80');

@@ -2,17 +2,21 @@
 
 import type { z } from 'zod';
 import { RegistryError, type RegistryErrorCode } from '../../core/registry.ts';
+import { LONGEST_POLL } from '../shared/polled.ts';
 import { type Call, type ConnectionDeps, Connections, type Reply } from './connections.ts';
+import { nodesOf } from './nodes.ts';
 import type { ConsulOptions } from './options.ts';
 import { type Question, withQuery } from './question.ts';
 import {
   type CheckOperation,
+  checksAnswer,
   decodeText,
   type Found,
   failedTxn,
   failureOf,
   healthAnswer,
   leaderAnswer,
+  nodesAnswer,
   servicesAnswer,
 } from './wire.ts';
 
@@ -24,6 +28,9 @@ export interface Answer<T> {
   /** Consul left something out that the token may not see. */
   readonly filtered: boolean;
 }
+
+/** Nodes that consul-esm pings. */
+const PROBED = { 'external-probe': 'true' };
 
 /** `stale`: how far behind the answering server may be, milliseconds. */
 const FARTHEST_BEHIND = 10_000;
@@ -46,7 +53,36 @@ export class ConsulApi {
     return { ...rest, value: Object.keys(value) };
   }
 
-  /** The instances of a service with their checks; `filter` is Consul's language for filters. */
+  /** The instances of a service with their checks, or external nodes with theirs; `filter` as of Consul for the former. */
+  instances(
+    service: string,
+    question: Question,
+    filter: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Answer<readonly Found[]>> {
+    const { externalNodes } = this.#options;
+    if (externalNodes?.service === service) return this.#nodes(externalNodes, question, signal);
+    return this.health(service, question, filter, signal);
+  }
+
+  /** Waits for nodes; their checks are read again every time. */
+  async #nodes(
+    as: NonNullable<ConsulOptions['externalNodes']>,
+    question: Question,
+    signal: AbortSignal,
+  ): Promise<Answer<readonly Found[]>> {
+    const asked = { ...question, wait: Math.min(question.wait, LONGEST_POLL) };
+    const query = this.#query(asked, PROBED);
+    const nodes = await this.#list(`/v1/catalog/nodes?${query.toString()}`, asked, nodesAnswer, signal);
+    const now = { ...question, index: 0 };
+    const filter = this.#query(now, PROBED);
+    filter.set('filter', 'ServiceID == ""');
+    const checks = await this.#list(`/v1/health/state/any?${filter.toString()}`, now, checksAnswer, signal);
+    const filtered = nodes.filtered || checks.filtered;
+    return { value: nodesOf(nodes.value, checks.value, as), index: nodes.index, filtered };
+  }
+
+  /** The instances of a service with their checks. */
   health(
     service: string,
     question: Question,
@@ -103,15 +139,18 @@ export class ConsulApi {
     return new RegistryError(code, `registry ${this.#name}: ${path}: ${message}`);
   }
 
-  #query({ namespace, index, wait, plain = false }: Question): URLSearchParams {
+  #query(
+    { namespace, index, wait, plain = false }: Question,
+    meta: Readonly<Record<string, string>> = {},
+  ): URLSearchParams {
     const { datacenter, partition, stale, nodes, externalNodeMeta } = this.#options;
     const query = new URLSearchParams();
     if (datacenter !== undefined) query.set('dc', datacenter);
     if (namespace !== undefined) query.set('ns', namespace);
     if (partition !== undefined) query.set('partition', partition);
-    if (nodes === 'external' && !plain)
-      for (const [key, value] of Object.entries(externalNodeMeta))
-        query.append('node-meta', `${key}:${value}`);
+    const external = (nodes === 'external' && !plain) || meta === PROBED ? externalNodeMeta : {};
+    for (const [key, value] of Object.entries({ ...external, ...meta }))
+      query.append('node-meta', `${key}:${value}`);
     if (stale && !plain) query.set('stale', '');
     if (index > 0) {
       query.set('index', String(index));

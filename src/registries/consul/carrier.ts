@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { WritableHealth } from '../../core/health.ts';
 import type { FoundMark } from '../../core/instance.ts';
 import { type MarkRecord, readMark } from '../shared/mark.ts';
+import { NODE_CHECK, NODE_ID } from './nodes.ts';
 import type { ConsulOptions } from './options.ts';
 import type { Check, CheckOperation, Found } from './wire.ts';
 
@@ -72,7 +73,7 @@ export const OWN_NAME = 'sonde';
 export const OWN_NOTES = 'Written by sonde, which looks at the service from outside';
 
 export function ownCheckId(serviceId: string): string {
-  return `sonde:${serviceId}`;
+  return serviceId === NODE_ID ? NODE_CHECK : `sonde:${serviceId}`;
 }
 
 /** Where health of this instance stands, or shall stand. */
@@ -85,6 +86,7 @@ export function carriersOf(found: Found, options: ConsulOptions): readonly Carri
 
 /** Checks with a mark that are no carriers (any more): what they say is taken back. */
 export function straysOf(found: Found, options: ConsulOptions): readonly Carrier[] {
+  if (found.Service.ID === NODE_ID) return [];
   const carriers = carriersOf(found, options);
   const wanted = new Set(carriers.map(({ check }) => check?.CheckID));
   const own = ownCarrier(found);
@@ -96,6 +98,12 @@ export function straysOf(found: Found, options: ConsulOptions): readonly Carrier
 
 function ownCarrier({ Checks, Service }: Found): Carrier {
   const check = Checks.find(({ CheckID }) => CheckID === ownCheckId(Service.ID));
+  if (Service.ID === NODE_ID && check !== undefined) {
+    // What consul-esm left is taken over; what sonde made where there was none goes again.
+    const stored = readAdopted(check);
+    const made = stored !== undefined && stored.was === undefined;
+    return { kind: made ? 'own' : 'adopted', check, stored };
+  }
   return { kind: 'own', check, stored: check === undefined ? undefined : readOwn(check) };
 }
 
@@ -105,7 +113,7 @@ export function hasAgent({ Checks }: Found): boolean {
 }
 
 function adoptable(found: Found, options: ConsulOptions): readonly Check[] {
-  if (options.externalChecks === 'own' || hasAgent(found)) return [];
+  if (found.Service.ID === NODE_ID || options.externalChecks === 'own' || hasAgent(found)) return [];
   const { Node, Service, Checks } = found;
   const external = Object.entries(options.externalNodeMeta).every(([key, value]) => Node.Meta[key] === value);
   if (!external) return [];
@@ -219,8 +227,7 @@ export function storing(
       Status: status,
       Notes: OWN_NOTES,
       Output: outputOf(mark, { status, incarnation }),
-      ServiceID: Service.ID,
-      ServiceName: Service.Service,
+      ...(Service.ID === NODE_ID ? {} : { ServiceID: Service.ID, ServiceName: Service.Service }),
       ModifyIndex: check?.ModifyIndex ?? 0,
     },
   };

@@ -75,6 +75,19 @@ export const consulOptions = z
       .record(name, z.string())
       .prefault({ 'external-node': 'true' })
       .meta({ description: 'Metadata by which an external node is known' }),
+    externalNodes: z
+      .strictObject({
+        service: name.meta({ description: 'Name of the service that they are instances of' }),
+        port: z
+          .number()
+          .int()
+          .min(1)
+          .max(65_535)
+          .default(22)
+          .meta({ description: 'A node has none; for what looks at one' }),
+      })
+      .optional()
+      .meta({ description: 'External nodes with external-probe "true" are instances too' }),
     externalChecks: z.enum(['adopt', 'own']).default('adopt').meta({
       description:
         'adopt: write into the checks defined for external nodes; own: into a check of sonde’s own',

@@ -1,6 +1,6 @@
 /** Reads a catalog and follows it: waits for news of every service, or of as many as may be waited for at once. */
 
-import type { Entry } from '../../core/instance.ts';
+import type { Entry, ServiceName } from '../../core/instance.ts';
 import type { RegistryDeps } from '../../core/registry.ts';
 import type { Snapshot } from '../../core/snapshot.ts';
 import { Channel } from '../../lib/channel.ts';
@@ -108,6 +108,9 @@ export class Reader {
         found.set(serviceKey(name), this.#shelves.get(serviceKey(name)) ?? new Shelf(name));
       }
     }
+    const nodes = this.#nodesName();
+    if (nodes !== undefined)
+      found.set(serviceKey(nodes), this.#shelves.get(serviceKey(nodes)) ?? new Shelf(nodes));
     // What is no longer listed is asked about by name: a listing may have been left incomplete.
     const all = [...new Map([...this.#shelves, ...found]).values()];
     const left = [...all];
@@ -170,6 +173,7 @@ export class Reader {
       }
       for (const [key, shelf] of this.#shelves) {
         if (shelf.name.namespace !== namespace || names.has(shelf.name.service)) continue;
+        if (this.#isNodes(shelf)) continue;
         if (!(await this.#isEmpty(shelf, signal))) continue;
         shelf.empty();
         arrived.push(shelf);
@@ -207,14 +211,26 @@ export class Reader {
     const { name } = shelf;
     const index = wait === 0 ? 0 : shelf.index;
     const question = { ...questionOf(name.namespace, this.#options), index, wait };
-    const { value, ...answer } = await this.#api.health(name.service, question, undefined, signal);
+    const { value, ...answer } = await this.#api.instances(name.service, question, undefined, signal);
     if (answer.filtered) this.#refuseShrinking(shelf, value);
     // A token that may see more than before sees it at the same index.
     const same = index > 0 && answer.index === index && !this.#options.partial;
-    if (shelf.gone || same) return false;
+    // Of nodes the index says nothing about their checks.
+    if (shelf.gone || (same && !this.#isNodes(shelf))) return false;
     const entries = value.flatMap((found) => this.#entryOf(found));
     if (shelf.take(entries, answer.index) === 'back') this.#goBack();
     return true;
+  }
+
+  /** External nodes are a service that the catalog does not list. */
+  #nodesName(): ServiceName | undefined {
+    const { externalNodes } = this.#options;
+    const [namespace = ''] = namespacesOf(this.#options);
+    return externalNodes === undefined ? undefined : { namespace, service: externalNodes.service };
+  }
+
+  #isNodes({ name }: Shelf): boolean {
+    return name.service === this.#options.externalNodes?.service;
   }
 
   /** A service that is no longer listed is gone only if Consul says so when asked about it by name. */

@@ -3,12 +3,13 @@
 import type { Entry } from '../../core/instance.ts';
 import { parsePort } from '../../lib/host-port.ts';
 import { carriersOf, markOf } from './carrier.ts';
+import { NODE_ID } from './nodes.ts';
 import type { ConsulOptions } from './options.ts';
 import type { Check, Found } from './wire.ts';
 
 /** Unique within a service: an ID is so only on its node. */
 export function keyOf({ Node, Service }: Found): string {
-  return `${Node.Node}/${Service.ID}`;
+  return Service.ID === NODE_ID ? Node.Node : `${Node.Node}/${Service.ID}`;
 }
 
 /** The entry, or undefined where there is no port to be found. */
@@ -42,7 +43,7 @@ function placeOf({ Node, Service }: Found): Record<string, string> {
   const { external, probe } = { external: Node.Meta['external-node'], probe: Node.Meta['external-probe'] };
   return {
     'consul.node': Node.Node,
-    'consul.id': Service.ID,
+    ...(Service.ID === NODE_ID ? {} : { 'consul.id': Service.ID }),
     ...(Node.Datacenter === '' ? {} : { 'consul.datacenter': Node.Datacenter }),
     ...(Service.Tags.length === 0 ? {} : { 'consul.tags': Service.Tags.join(',') }),
     ...(external === undefined ? {} : { 'consul.external-node': external }),
@@ -52,6 +53,7 @@ function placeOf({ Node, Service }: Found): Record<string, string> {
 
 /** The first check by ID that says what to look at: HTTP before TCP before gRPC. */
 function definedCheck({ Checks, Service }: Found): Record<string, string> {
+  if (Service.ID === NODE_ID) return {};
   const own = Checks.filter(({ ServiceID }) => ServiceID === Service.ID).sort((a, b) =>
     a.CheckID < b.CheckID ? -1 : 1,
   );

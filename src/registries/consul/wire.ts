@@ -32,8 +32,10 @@ const check = z.looseObject({
 
 export type Check = z.output<typeof check>;
 
+const node = z.object({ Node: z.string(), Address: text, Datacenter: text, Meta: texts });
+
 const serviceInstance = z.object({
-  Node: z.object({ Node: z.string(), Address: text, Datacenter: text, Meta: texts }),
+  Node: node,
   Service: z.object({
     ID: z.string(),
     Service: z.string(),
@@ -61,6 +63,10 @@ const serviceInstance = z.object({
 export type Found = z.output<typeof serviceInstance>;
 
 export const healthAnswer = z.array(serviceInstance);
+
+export const checksAnswer = z.array(check);
+
+export const nodesAnswer = z.array(node.extend({ CreateIndex: index, ModifyIndex: index }));
 
 /** Names of services, with their tags. */
 export const servicesAnswer = z.record(z.string(), z.unknown());

@@ -15,6 +15,7 @@ import {
   straysOf,
   unwritable,
 } from './carrier.ts';
+import { NODE_ID } from './nodes.ts';
 import type { ConsulOptions } from './options.ts';
 import { questionOf } from './question.ts';
 import { keyOf } from './record.ts';
@@ -135,7 +136,7 @@ function readService(
       return `(Node.Node == ${quoted(node)} and Service.ID == ${quoted(id)})`;
     })
     .join(' or ');
-  return api.health(service, { ...questionOf(namespace, options), plain: true }, filter, signal);
+  return api.instances(service, { ...questionOf(namespace, options), plain: true }, filter, signal);
 }
 
 /** As Consul's filters write a text: as Go does. */
@@ -150,8 +151,11 @@ async function leftToEsm(
   api: ConsulApi,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const external = requests.some(({ instance }) => instance.metadata['consul.check.kind'] !== undefined);
-  if (!external || options.externalChecks === 'own') return false;
+  const concerned = requests.some(({ instance: { service, metadata } }) => {
+    if (service === options.externalNodes?.service) return true;
+    return options.externalChecks === 'adopt' && metadata['consul.check.kind'] !== undefined;
+  });
+  if (!concerned) return false;
   const question = { ...questionOf('', options), namespace: undefined, plain: true };
   const { value } = await api.health(options.esmService, question, undefined, signal);
   return value.some(({ Checks }) => Checks.every(({ Status }) => Status === 'passing'));
@@ -173,7 +177,7 @@ function stepOf(
   for (const carrier of carriers) {
     const lost = carrier.check === undefined ? undefined : unwritable(carrier.check);
     if (lost !== undefined) return { receipt: 'refused', detail: `${carrier.check?.CheckID}: ${lost}` };
-    if (carrier.kind === 'adopted' && esm)
+    if (esm && (carrier.kind === 'adopted' || found.Service.ID === NODE_ID))
       return {
         receipt: 'contested',
         detail: `${options.esmService} is passing and writes this check: stop it first`,
