@@ -2,17 +2,19 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
-import { type ApiRequest, type ApiResponse, header } from './message.ts';
+import { type ApiRequest, header, type TextResponse } from './message.ts';
 import { problem } from './problem.ts';
 
 export interface AccessRules {
   readonly token: string;
+  /** Where the token is, which callers of this machine are told. */
+  readonly tokenFile?: string;
   /** Names under which we are called, beside localhost and any IP address. */
   readonly hosts: readonly string[];
 }
 
 /** Why the request may not change state; undefined if it may. */
-export function refuseChange(request: ApiRequest, rules: AccessRules): ApiResponse | undefined {
+export function refuseChange(request: ApiRequest, rules: AccessRules): TextResponse | undefined {
   if (request.door === 'socket') return undefined;
   const host = header(request, 'host') ?? '';
   // A page of a stranger whose name was rebound to our address still sends that name.
@@ -31,7 +33,13 @@ export function refuseChange(request: ApiRequest, rules: AccessRules): ApiRespon
   if (sent !== undefined && isSame(sent, rules.token)) return undefined;
   const detail =
     'Whatever changes state needs "Authorization: Bearer" and the token of the server\'s token file.';
-  return problem('token-needed', detail, {}, { 'www-authenticate': 'Bearer' });
+  const { tokenFile } = rules;
+  const place = tokenFile !== undefined && isLoopback(request.from) ? { tokenFile } : {};
+  return problem('token-needed', detail, place, { 'www-authenticate': 'Bearer' });
+}
+
+function isLoopback(address = ''): boolean {
+  return address === '::1' || /^(::ffff:)?127\./.test(address);
 }
 
 /** Of `name:port`, `[::1]:port`, `name`. */

@@ -164,7 +164,7 @@ export const SCHEMAS = {
       passed: count,
       total: count,
       inRow: count,
-      windowStart: numberOrNull,
+      windowStart: timeOrNull,
     }),
     'by?': text,
   }),

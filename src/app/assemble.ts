@@ -223,6 +223,7 @@ export function assemble(first: Loaded, deps: AppDeps): App {
       board,
       log,
       token: token.token,
+      tokenFile: place.file,
       hosts: [server.listen.host, ...server.names],
       ready: () => ({ ready: pipeline.waitingFor.length === 0, waitingFor: pipeline.waitingFor }),
       metrics: () => metrics.text(),

@@ -148,6 +148,7 @@ class ReportBoard implements Board {
         const entry = this.#instances.get(report.instance);
         if (entry === undefined) break;
         entry.desired = report.desired;
+        entry.contested = report.contested === true;
         entry.service.setHeld(entry, report.held);
         this.#changed(entry);
         break;
@@ -157,6 +158,7 @@ class ReportBoard implements Board {
         if (entry === undefined) break;
         if (report.receipt === 'written' || report.receipt === 'unchanged') entry.written = report.desired;
         entry.receipt = report.receipt;
+        entry.contested = report.receipt === 'contested';
         entry.receiptAt = this.#deps.clock.now();
         this.#changed(entry);
         break;
@@ -269,10 +271,12 @@ class ReportBoard implements Board {
     this.changes.mark('service', keyOf(entry.service));
   }
 
-  #appear({ instance, targets, writeMode }: Told<'instance'>): void {
+  #appear({ instance, targets, writeMode, written = null }: Told<'instance'>): void {
     let entry = this.#instances.get(instance.id);
-    if (entry === undefined) entry = this.#enter(instance, targets);
-    else {
+    if (entry === undefined) {
+      entry = this.#enter(instance, targets);
+      entry.written = written;
+    } else {
       const { host, port } = entry.instance;
       entry.instance = instance;
       if (host !== instance.host || port !== instance.port) entry.service.reorder();
@@ -314,6 +318,7 @@ class ReportBoard implements Board {
       desired: null,
       held: null,
       written: null,
+      contested: false,
       receipt: null,
       receiptAt: null,
     };

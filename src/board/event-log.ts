@@ -1,6 +1,6 @@
 /** The last events, newest first for who asks. */
 
-import { EVENT_KINDS, type Event, type EventKind } from '../core/event.ts';
+import { EVENT_KINDS, type Event, type EventKind, type ToldEvent } from '../core/event.ts';
 import type { Memory } from '../core/memory.ts';
 import { isoTime } from '../lib/iso-time.ts';
 import { Ring } from '../lib/ring.ts';
@@ -41,11 +41,23 @@ export class EventLog {
   }
 
   /** The id it was given. */
-  add(event: Omit<Event, 'id' | 'at'>, place: Partial<ServicePlace>, wall: number): string {
+  add({ numbers, ...event }: ToldEvent, place: Partial<ServicePlace>, wall: number): string {
     const number = this.#next++;
     const { registry, namespace, service } = place;
     const logged = {
-      event: { id: String(number), at: isoTime(wall), ...event },
+      event: {
+        id: String(number),
+        at: isoTime(wall),
+        ...event,
+        ...(numbers === undefined
+          ? {}
+          : {
+              numbers: {
+                ...numbers,
+                windowStart: numbers.windowStart === null ? null : isoTime(numbers.windowStart),
+              },
+            }),
+      },
       number,
       // Not the place itself, which may be much more than that.
       place: {

@@ -160,7 +160,8 @@ function writeSentence(instance: InstanceView, interventions: readonly Intervent
     return `Not written: registry ${registry} refused ${write.desired} at ${timeOf(write.at)}.`;
   if (write.receipt === 'gone')
     return `Not written: registry ${registry} does not know the instance any more.`;
-  if (write.written !== write.desired)
+  // Written before a restart of which nothing was kept, it is known by its mark alone.
+  if (write.written !== write.desired && write.reported !== write.desired)
     return `Not written yet: ${write.desired} waits for registry ${registry}.`;
   return `Written as ${write.desired} to registry ${registry}${laterOf(write.at, since)}.`;
 }

@@ -22,6 +22,7 @@ export interface InstanceEntry {
   desired: string | null;
   held: string | null;
   written: string | null;
+  contested: boolean;
   receipt: ReceiptKind | null;
   /** `Clock.now()` of the receipt. */
   receiptAt: number | null;

@@ -60,7 +60,12 @@ export function lookView(look: Look): LastLookView {
 }
 
 function writeView(entry: InstanceEntry): WriteView {
-  const { mode, desired, written, receipt, held } = entry;
+  const { mode, desired, written, held, contested } = entry;
+  const receipt: WriteView['receipt'] = contested
+    ? 'contested'
+    : entry.receipt === 'contested'
+      ? null
+      : entry.receipt;
   const { mark, served } = entry.instance;
   const reported = mark?.health ?? null;
   const view = { mode, desired, written, reported, receipt, at: isoTimeOrNull(entry.receiptAt), held };

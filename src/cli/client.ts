@@ -128,11 +128,13 @@ export class Client implements AsyncDisposable {
     );
     if (answer.kind === 'failed') return answer;
     if (answer.status === 401) {
-      const where =
+      const why =
         token.kind === 'token'
-          ? 'the token that was sent is not its token (--token-file, SONDE_TOKEN_FILE)'
+          ? 'the token that was sent is not its token'
           : `no token was sent; looked for it ${token.looked}`;
-      return this.#failed(`it refused: ${where}`, answer.status);
+      const place = tokenFileOf(answer.text);
+      const where = place === undefined ? '' : `; its token is in ${place}`;
+      return this.#failed(`it refused: ${why}${where} (--token-file, SONDE_TOKEN_FILE)`, answer.status);
     }
     return this.#read(answer);
   }
@@ -213,6 +215,16 @@ function parseJson(text: string): unknown {
 function detailOf(value: unknown): string {
   if (typeof value !== 'object' || value === null || !('detail' in value)) return '';
   return typeof value.detail === 'string' ? `: ${value.detail}` : '';
+}
+
+/** Only told, never read by itself: whoever listens there might name any file of ours. */
+function tokenFileOf(text: string): string | undefined {
+  try {
+    const { tokenFile }: { readonly tokenFile?: unknown } = JSON.parse(text) ?? {};
+    return typeof tokenFile === 'string' ? tokenFile : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 const CODES: Readonly<Record<string, string>> = {

@@ -8,6 +8,7 @@ import { addChangeOptions, connectTo } from './connect.ts';
 import type { AddCommand, Io } from './io.ts';
 import type { ChangeOptions } from './server.ts';
 import { giveUp, printDocument } from './tell.ts';
+import { whoami } from './whoami.ts';
 
 interface ReloadOptions extends ChangeOptions {
   readonly output: 'text' | 'json';
@@ -28,7 +29,8 @@ export const addReload: AddCommand = (program, io, clock) => {
 
 async function reload(options: ReloadOptions, command: Command, io: Io, clock: Clock): Promise<void> {
   await using client = await connectTo(options, command, io, clock);
-  const done = await client.change<ReloadResult>('POST', '/-/reload', undefined, io.signal, PATIENCE);
+  const by = { by: whoami() };
+  const done = await client.change<ReloadResult>('POST', '/-/reload', by, io.signal, PATIENCE);
   const rejected = done.kind === 'failed' ? rejection(done) : undefined;
   if (done.kind === 'failed' && rejected === undefined) {
     giveUp(io, done);

@@ -35,7 +35,7 @@ export function statusScreen(
   const lines = [
     `${paint(`sonde ${printable(summary.version)}`, 'strong', look.color)} at ${printable(server)}`,
     ...labelled('config', [configurationLine(configuration, now)], look.width),
-    `${'instances'.padEnd(13)}${sum(instances)} of ${summary.services} services${counts.length === 0 ? '' : `: ${counts.join(', ')}`}`,
+    `${'instances'.padEnd(13)}${sum(instances)} of ${summary.services} ${summary.services === 1 ? 'service' : 'services'}${counts.length === 0 ? '' : `: ${counts.join(', ')}`}`,
     ...labelled('targets', [`${targets}${round}`], look.width),
     ...labelled('writes', [`${pending} pending, ${held} held`], look.width),
     '',
@@ -43,7 +43,7 @@ export function statusScreen(
     ...section('Worst services', SERVICES, services, look, now),
     ...section('Interventions', INTERVENTIONS, interventions satisfies readonly Intervention[], look, now),
     '',
-    ...verdict(troubles, look),
+    ...verdict(troubles, instances.unknown, look),
     ...rejection(configuration.rejected?.text),
   ];
   return `${lines.join('\n')}\n`;
@@ -85,8 +85,12 @@ function table<R>(columns: readonly Column<R>[], rows: readonly R[], look: Look)
     .map((line) => line.trimEnd());
 }
 
-function verdict(troubles: readonly string[], look: Look): readonly string[] {
-  if (troubles.length === 0) return [paint('√ All is well.', 'good', look.color)];
+function verdict(troubles: readonly string[], unknown: number, look: Look): readonly string[] {
+  if (troubles.length === 0) {
+    const but =
+      unknown === 0 ? '' : ` ${unknown} ${unknown === 1 ? 'instance has' : 'instances have'} no health yet.`;
+    return [`${paint('√ All is well.', 'good', look.color)}${but}`];
+  }
   return troubles.flatMap((trouble) =>
     wrap(trouble, look.width - 2).map((line, at) =>
       at === 0 ? paint(`× ${line}`, 'bad', look.color) : `  ${line}`,

@@ -17,8 +17,11 @@ export interface Event {
   readonly to?: string;
   readonly reason?: string;
   readonly detail?: string;
-  /** The numbers that made a transition. */
-  readonly numbers?: Numbers;
+  /** The numbers that made a transition; `windowStart` is ISO 8601, UTC. */
+  readonly numbers?: Omit<Numbers, 'windowStart'> & { readonly windowStart: string | null };
   /** The operator, as they say themselves. */
   readonly by?: string;
 }
+
+/** As it is told, before it has an id: `windowStart` of its numbers is `Clock.now()`. */
+export type ToldEvent = Omit<Event, 'id' | 'at' | 'numbers'> & { readonly numbers?: Numbers };

@@ -2,7 +2,7 @@
 
 import type { Reason } from './cause.ts';
 import type { EngineNumbers } from './engine.ts';
-import type { Event } from './event.ts';
+import type { ToldEvent } from './event.ts';
 import type { Flag, Health } from './health.ts';
 import type { Instance, InstanceId } from './instance.ts';
 import type { Observation } from './observation.ts';
@@ -19,6 +19,8 @@ export type Report =
       readonly instance: Instance;
       readonly targets: readonly Target[];
       readonly writeMode: WriteMode;
+      /** What was written of it last, as far as is known when it appears: by an earlier process. */
+      readonly written?: string | null;
     }
   | { readonly kind: 'departed'; readonly instance: InstanceId }
   | {
@@ -48,6 +50,8 @@ export type Report =
       readonly instance: InstanceId;
       readonly desired: string | null;
       readonly held: string | null;
+      /** Somebody else's value or mark stands there, and is left alone. */
+      readonly contested?: boolean;
     }
   /**
    * What sonde says of an instance to those who ask it and not a registry, after floor and brake; whenever that changes.
@@ -79,7 +83,7 @@ export type Report =
   | { readonly kind: 'numbers'; readonly numbers: EngineNumbers }
   | {
       readonly kind: 'event';
-      readonly event: Omit<Event, 'id' | 'at'>;
+      readonly event: ToldEvent;
     };
 
 export type Told = WriteRequest['desired'] | null;

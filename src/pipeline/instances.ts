@@ -17,6 +17,7 @@ import { type Policy, rulingFor } from './policy.ts';
 import {
   flagsOf,
   type InstanceRecord,
+  lastWritten,
   newRecord,
   type RecordRules,
   retarget,
@@ -147,7 +148,8 @@ export class Instances {
     this.#forgetTargets(remove);
     const list = [...targets.values()].map(({ target }) => target);
     for (const { id } of list) this.#byTarget.set(id, record);
-    this.#deps.report({ kind: 'instance', instance, targets: list, writeMode: mode });
+    const written = lastWritten(record);
+    this.#deps.report({ kind: 'instance', instance, targets: list, writeMode: mode, written });
     if (before !== targets) this.#deps.engine.tell({ kind: 'assign', add: list, remove });
     this.refresh(record);
     this.#deps.touch(record);

@@ -70,6 +70,11 @@ export function fingerprint(mark: FoundMark | undefined): string {
   return mark === undefined ? '' : JSON.stringify(mark);
 }
 
+/** As it is shown: a health, or `release`. */
+export function titleOf(desired: Desired): string {
+  return desired.kind === 'release' ? 'release' : desired.health;
+}
+
 /** `since` alone is no difference: it is what the health and the reason are as of. */
 export function sameDesired(a: Desired | null, b: Desired | null): boolean {
   if (a === null || b === null) return a === b;

@@ -14,7 +14,7 @@ import { type Aggregate, aggregate, type Judged } from './aggregate.ts';
 import type { Hold } from './guard.ts';
 import type { Laid } from './interventions.ts';
 import { targetsOf } from './match.ts';
-import { type Desired, isForeign, type Written } from './reconcile.ts';
+import { type Desired, isForeign, titleOf, type Written } from './reconcile.ts';
 import { serviceKey } from './roster.ts';
 import { decodeInstance, decodeReason, decodeTarget, instanceKey, targetKey } from './saved.ts';
 
@@ -135,6 +135,11 @@ function outruns(instance: Instance, writer: string, targets: readonly TargetRec
     null,
   );
   return health !== instance.mark?.health && targets.every((one) => Math.floor(one.since) < since);
+}
+
+/** What was written of it last, by this process or one before. */
+export function lastWritten({ write: { written } }: InstanceRecord): string | null {
+  return written === undefined ? null : titleOf(written.desired);
 }
 
 function sinceOfMark({ mark }: Instance, writer: string): number | undefined {

@@ -10,7 +10,7 @@ import { Gate } from './gate.ts';
 import type { BrakeLimits, Hold } from './guard.ts';
 import { strongest } from './interventions.ts';
 import { type Order, Publisher } from './publish.ts';
-import { desiredOf, fingerprint, isWorse, plan, sameDesired, saysAlready } from './reconcile.ts';
+import { desiredOf, fingerprint, isWorse, plan, sameDesired, saysAlready, titleOf } from './reconcile.ts';
 import { type InstanceRecord, isDead, standing, standsDead, toldOf } from './record.ts';
 
 export interface WriteBackDeps {
@@ -222,13 +222,13 @@ export class WriteBack {
       return;
     }
     record.write.shadow = desired;
-    this.#deps.log.info('Would write (dry-run)', { ...nameOf(record), desired: title(desired) });
-    this.#event(record, { to: title(desired), reason: 'dry-run' });
+    this.#deps.log.info('Would write (dry-run)', { ...nameOf(record), desired: titleOf(desired) });
+    this.#event(record, { to: titleOf(desired), reason: 'dry-run' });
   }
 
   #onReceipt(order: Order, receipt: Receipt): void {
     const now = this.#deps.clock.now();
-    const desired = title(order.desired);
+    const desired = titleOf(order.desired);
     const detail = receipt.detail === undefined ? {} : { detail: receipt.detail };
     this.#deps.report({
       kind: 'receipt',
@@ -286,6 +286,7 @@ export class WriteBack {
   #setContested(record: InstanceRecord, contested: boolean, detail?: string): void {
     if (record.write.contested === contested) return;
     record.write.contested = contested;
+    this.#reportDesired(record);
     if (!contested) return;
     this.#deps.log.warn("Somebody else's value stands in the registry; it is left alone", nameOf(record));
     this.#event(record, { reason: 'contested', ...(detail === undefined ? {} : { detail }) });
@@ -299,16 +300,20 @@ export class WriteBack {
   }
 
   #reportDesired(record: InstanceRecord): void {
-    const { desired, held } = record.write;
+    const { desired, held, contested } = record.write;
     this.#deps.report({
       kind: 'desired',
       instance: record.instance.id,
-      desired: desired === null ? null : title(desired),
+      desired: desired === null ? null : titleOf(desired),
       held,
+      contested,
     });
   }
 
-  #event(record: InstanceRecord, event: { to?: string; reason: string; detail?: string }): void {
+  #event(record: InstanceRecord, told: { to?: string; reason: string; detail?: string }): void {
+    const { namespace, service, host, port } = record.instance;
+    const more = told.detail === undefined ? '' : `: ${told.detail}`;
+    const event = { ...told, detail: `${namespace}/${service} ${host}:${port}${more}` };
     this.#deps.report({ kind: 'event', event: { kind: 'write', subject: record.instance.id, ...event } });
   }
 }
@@ -317,10 +322,6 @@ function judgedHealth(record: InstanceRecord): DesiredHealth | null {
   const { health, reason } = record.health;
   if (health === 'unknown') return null;
   return { kind: 'health', health, reason, since: isoTime(record.since) };
-}
-
-function title(desired: Order['desired']): string {
-  return desired.kind === 'release' ? 'release' : desired.health;
 }
 
 function nameOf(record: InstanceRecord): Record<string, string> {

@@ -1,6 +1,6 @@
 /** CloudEvents 1.0 in their structured JSON form (cloudevents.io): what a webhook is sent. Pure. */
 
-import type { Event } from '../core/event.ts';
+import type { ToldEvent } from '../core/event.ts';
 import type { Instance } from '../core/instance.ts';
 import { hashId } from '../lib/hash.ts';
 import { formatHostPort } from '../lib/host-port.ts';
@@ -35,10 +35,8 @@ export interface Origin {
   readonly wall: number;
 }
 
-type Told = Omit<Event, 'id' | 'at'>;
-
 /** `told` is of the kind `transition`. */
-export function transitionNotice(instance: Instance, told: Told, origin: Origin): Notice {
+export function transitionNotice(instance: Instance, told: ToldEvent, origin: Origin): Notice {
   const { from, to, reason, numbers } = told;
   const windowStart = numbers?.windowStart ?? null;
   const shown =
@@ -59,7 +57,7 @@ export function transitionNotice(instance: Instance, told: Told, origin: Origin)
 }
 
 /** `told` is of the kind `write` and says that one was refused or is contested. */
-export function writeFailedNotice(instance: Instance, told: Told, origin: Origin): Notice {
+export function writeFailedNotice(instance: Instance, told: ToldEvent, origin: Origin): Notice {
   const { to: desired, reason: receipt, detail } = told;
   return {
     about: 'write-failure',

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { refuseChange } from '../../src/api/access.ts';
 import type { InstanceView } from '../../src/core/view.ts';
 import { appeared, departed, desired, healthChanged, makeInstance } from '../board/reports.ts';
 import { ApiBench, TOKEN } from './bench.ts';
@@ -219,8 +220,16 @@ describe('changes of state', () => {
     expect([answer.status, answer.json]).toEqual([202, { id: 'x' }]);
   });
 
-  it('tell how to ask', () => {
+  it('tell how to ask, and callers of this machine where the token is', () => {
     expect(new ApiBench().post(path, { host }).headers['www-authenticate']).toBe('Bearer');
+    const told = (from?: string): unknown => {
+      const request = { door: 'main', method: 'POST', target: path, headers: { host } } as const;
+      const rules = { token: TOKEN, hosts: [], tokenFile: '/run/token' };
+      const refused = refuseChange({ ...request, ...(from === undefined ? {} : { from }) }, rules);
+      return JSON.parse(refused?.body ?? '{}').tokenFile;
+    };
+    expect(['127.0.0.1', '::1', '::ffff:127.0.0.2'].map(told)).toEqual(Array(3).fill('/run/token'));
+    expect(['10.0.0.1', '::ffff:10.0.0.1', undefined].map(told)).toEqual(Array(3).fill(undefined));
   });
 });
 

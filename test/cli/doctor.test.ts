@@ -58,7 +58,7 @@ describe('sonde doctor', () => {
     const { code, out, err } = await bench.run(['doctor', '-c', file]);
     expect(err).toBe('');
     expect(out).toMatch(
-      /^configuration\n {2}√ .*sonde\.yaml is valid\n\nregistries\n {2}√ local \(file, dry-run\) was listed: 2 instances of 1 services in \d+ ms\n/,
+      /^configuration\n {2}√ .*sonde\.yaml is valid\n\nregistries\n {2}√ local \(file, dry-run\) was listed: 2 instances of 1 service in \d+ ms\n/,
     );
     for (const subject of ['state', 'token', 'listeners', 'clock', 'limits'])
       expect(out).toContain(`\n${subject}\n`);

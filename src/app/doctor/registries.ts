@@ -74,7 +74,8 @@ function matchFinding({ name, match }: Check, instances: readonly Instance[], co
 
 function sizeOf(instances: readonly Instance[]): string {
   const services = new Set(instances.map(({ namespace, service }) => JSON.stringify([namespace, service])));
-  return `${instances.length} instances of ${services.size} services`;
+  const [some, all] = [instances.length, services.size];
+  return `${some} ${some === 1 ? 'instance' : 'instances'} of ${all} ${all === 1 ? 'service' : 'services'}`;
 }
 
 const HINTS: Readonly<Record<RegistryErrorCode, string>> = {
