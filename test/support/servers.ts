@@ -45,7 +45,10 @@ export function describeWith(server: string, program: string, title: string, tes
   describeUnless(server, why, title, tests);
 }
 
-/** `describe` for tests that need that server; `why` it cannot be had on this machine, undefined where it is there. */
+/**
+ * `describe` for tests that need that server; `why` it cannot be had on this machine, undefined where it is there. By the name
+ * behind the title the table of `npm run test:servers` knows whose tests they are.
+ */
 export function describeUnless(
   server: string,
   why: string | undefined,
@@ -53,7 +56,7 @@ export function describeUnless(
   tests: () => void,
 ): void {
   if (why === undefined) {
-    describe(title, tests);
+    describe(`${title} [${server}]`, tests);
     return;
   }
   const reason = `${server} is not on this machine (${why})`;
@@ -61,5 +64,5 @@ export function describeUnless(
   if (required.includes(server))
     throw new Error(`${title}: ${reason}, and SONDE_REQUIRE_SERVERS asks for it`);
   process.stderr.write(`skipped: ${title}: ${reason}\n`);
-  describe.skip(`${title} (${reason})`, tests);
+  describe.skip(`${title} (${reason}) [${server}]`, tests);
 }
