@@ -129,7 +129,7 @@ function text(
       show === 'changes'
         ? ''
         : `  dead ${tenths(evidenceForDead)} of ${deadAt}, sub-healthy ${tenths(evidenceForSubHealthy)} of ${subHealthyAt}`;
-    lines.push(`${after}  ${found(observation.outcome).padEnd(26)}  ${verdict.health.padEnd(11)}${evidence}`);
+    lines.push(`${after}  ${found(observation.outcome).padEnd(27)}  ${verdict.health.padEnd(11)}${evidence}`);
     if (changed) lines.push(`          ${verdict.reason}: ${explained?.because}`);
   }
   return lines.map((line) => line.trimEnd()).join('\n');
