@@ -250,6 +250,17 @@ describe('a mistake of ours', () => {
 });
 
 describe('what operators may say', () => {
+  it('has a reason where a guard is released', () => {
+    const bench = new ApiBench();
+    const release = '/v1/registries/local/release-guard';
+    const say = (body: string) => bench.ask(release, { method: 'POST', door: 'socket', body });
+    expect(say('{"by":"ana","reason":"it is really gone"}').status).toBe(202);
+    expect(bench.control.said).toEqual(['release-guard local by ana: it is really gone']);
+    expect(say('{"reason":1}').problem).toMatch(/^400 bad-body: reason must be a text/);
+    const other = { method: 'POST', door: 'socket', body: '{"reason":"x"}' } as const;
+    expect(bench.ask('/v1/instances/x/overwrite', other).problem).toMatch(/^400 bad-body: reason is not one/);
+  });
+
   it.each([
     ['/v1/instances/x/overwrite', 404],
     ['/v1/registries/local/release-guard', 202],

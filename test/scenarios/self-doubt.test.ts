@@ -61,7 +61,7 @@ checks: [{ name: port, probe: { kind: tcp } }]
 localHealth: { anchors: ["${place}"] }
 `,
     );
-    const program = new SondeProcess(['run', '-c', file]);
+    const program = new SondeProcess(['run', '-c', file], { XDG_RUNTIME_DIR: dir });
     scope.defer(async () => {
       await program.signal('SIGKILL');
     });
@@ -114,6 +114,18 @@ localHealth: { anchors: ["${place}"] }
       `${api}/v1/events?kind=guard`,
     );
     expect(events[0]).toMatchObject({ subject: 'local-health', to: 'quarantined' });
+
+    // An operator may say otherwise; who and why is kept.
+    const words = ['--reason', 'the rack is really gone', '--by', 'ana', '--server', api];
+    const released = await sonde(['guard', 'release', 'local', ...words], { XDG_RUNTIME_DIR: dir });
+    expect(released).toMatchObject({ code: 0, err: '' });
+    const operators = await get<{ items: readonly object[] }>(`${api}/v1/events?kind=operator`);
+    expect(operators.items[0]).toMatchObject({
+      subject: 'local',
+      to: 'release-guard',
+      by: 'ana',
+      detail: 'the rack is really gone',
+    });
 
     // The cable is in again, but one provider died meanwhile.
     await anchor.open();
