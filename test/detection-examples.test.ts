@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest';
 import type { FromEngine } from '../src/core/engine.ts';
 import type { Outcome } from '../src/core/outcome.ts';
 import type { SelfDoubt } from '../src/core/self-doubt.ts';
+import { SUB_HEALTHY_AT, subHealthyWeights } from '../src/rules/adaptive/sub-healthy.ts';
 import { successRateRule } from '../src/rules/success-rate.ts';
 import { ruleOf } from './contracts/rule.contract.ts';
 import { engineBench, target } from './support/engine-bench.ts';
@@ -151,6 +152,27 @@ function blockOf(page: string, name: string): { readonly from: number; readonly 
   if (from < start.length || to < from - 1) throw new Error(`docs/detection.md has no example ${name}`);
   return { from, to: Math.max(from, to) };
 }
+
+describe('the tables of docs/detection.md', () => {
+  const page = readFileSync(PAGE, 'utf8');
+  /** Cells of the first row that begins so, without its head. */
+  const row = (head: string): readonly string[] => {
+    const line = page.split('\n').find((one) => one.startsWith(`| ${head} |`)) ?? '';
+    return line
+      .split('|')
+      .slice(2, -1)
+      .map((cell) => cell.trim());
+  };
+
+  it('say how many failures of so many looks make sub-healthy', () => {
+    const { failure, pass } = subHealthyWeights(0.84, 0.01);
+    const looks = row('looks').map(Number);
+    const needed = looks.map((m) => Math.ceil((SUB_HEALTHY_AT + pass * m) / (failure + pass)));
+    expect(row('failures needed').map(Number)).toEqual(needed);
+    const rates = looks.map((m, i) => Math.floor((100 * (m - (needed[i] ?? 0))) / m + 0.5));
+    expect(row('success rate at or below')).toEqual(rates.map((rate) => `${rate} %`));
+  });
+});
 
 describe('the worked examples of docs/detection.md', () => {
   it.each(Object.entries(EXAMPLES))('%s', async (name, example) => {
