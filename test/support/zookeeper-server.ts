@@ -10,8 +10,10 @@ import { systemClock } from '../../src/app/system-clock.ts';
 import type { Change } from '../../src/registries/zookeeper/protocol.ts';
 import { Session } from '../../src/registries/zookeeper/session.ts';
 
-/** Of Debian's package `zookeeper`; its manifest names the other jars. */
-const JAR = '/usr/share/java/zookeeper.jar';
+/** Of Debian's package `zookeeper`; its manifest names the other jars, but not all that TLS needs. */
+const JARS = ['zookeeper', 'netty-codec', 'netty-resolver', 'netty-transport-native-unix-common']
+  .map((name) => `/usr/share/java/${name}.jar`)
+  .join(':');
 export const ZOOKEEPER_PROGRAM = '/usr/share/zookeeper/bin/zkServer.sh';
 
 export interface ZookeeperConfig {
@@ -96,7 +98,7 @@ export class ZookeeperServer {
       [
         ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Dzookeeper.forceSync=no'],
         properties.map((one) => `-D${one}`),
-        ['-cp', JAR, 'org.apache.zookeeper.server.quorum.QuorumPeerMain', file],
+        ['-cp', JARS, 'org.apache.zookeeper.server.quorum.QuorumPeerMain', file],
       ].flat(),
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
@@ -213,7 +215,7 @@ export class Peer {
 
 function fourLetters(word: string, port: number): Promise<string> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => socket.end(word));
+    const socket = connect(port, '127.0.0.1', () => socket.write(word));
     let said = '';
     socket.setTimeout(1_000, () => socket.destroy());
     socket.on('data', (chunk: Buffer) => {
@@ -225,7 +227,7 @@ function fourLetters(word: string, port: number): Promise<string> {
 }
 
 /** Held all at once, so that they are not the same. */
-async function freePorts(count: number): Promise<readonly number[]> {
+export async function freePorts(count: number): Promise<readonly number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer();

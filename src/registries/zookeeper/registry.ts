@@ -147,11 +147,13 @@ class ZookeeperRegistry implements Registry {
   async #removeOrphans(name: string, session: Session): Promise<void> {
     const writer = this.#nodeWriter;
     if (writer === undefined) return;
-    const orphans = this.#follower?.orphans(name) ?? [];
+    const orphans = (this.#follower?.orphans(name) ?? []).slice(0, this.batchSize);
+    // Those of one service change the same document: one after the other.
+    const services = Map.groupBy(orphans, ({ service }) => serviceKey(service));
     await Promise.allSettled(
-      orphans
-        .slice(0, this.batchSize)
-        .map(({ service, key }) => writer.removeOrphan(service, key, name, session)),
+      [...services.values()].map(async (ofService) => {
+        for (const { service, key } of ofService) await writer.removeOrphan(service, key, name, session);
+      }),
     );
   }
 

@@ -69,7 +69,7 @@ export interface RuleDocument {
 
 /** Undefined where it is not such a document: a list of URLs in JSON, which Dubbo reads too, or no YAML. */
 export function readDocument(yaml: string): RuleDocument | undefined {
-  const parsed = parseDocument(yaml, { maxAliasCount: 100 } as object);
+  const parsed = parseDocument(yaml);
   if (parsed.errors.length > 0) return undefined;
   const decoded = document.safeParse(toPlain(parsed));
   if (!decoded.success) return undefined;

@@ -299,7 +299,7 @@ export class Session {
         return await this.#round(this.#closing.signal);
       } catch (error) {
         this.#closing.signal.throwIfAborted();
-        const over = clock.now() - since > Math.min(this.#options.patience, this.#timeout);
+        const over = clock.now() - since > this.#options.patience;
         if (over || !(error instanceof RegistryError) || error.code !== 'unreachable') throw error;
         if (error instanceof Expired) throw error;
       }

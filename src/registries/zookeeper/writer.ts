@@ -95,19 +95,23 @@ export class NodeWriter {
     writer: string,
     session: Session,
   ): Promise<void> {
-    const path = join(join(this.#marks, markGroup(service)), markName(key));
-    const stored = await readStored(path, session);
-    if (stored === undefined || stored.node.mark.writer !== writer) return;
-    const provider = (await this.#layout.find(service, new Set([key]), session)).get(key);
-    if (provider?.incarnation === stored.node.incarnation) return;
-    const scene = await this.#scene(service, new Map(), new Map([[key, stored]]), session);
-    const remove = this.#ownRules(stored.node.rules, scene);
-    const changes = [
-      { kind: 'delete', path, version: stored.version } as const,
-      ...ruleChanges([{ remove, add: NO_RULES, overruled: NOTHING }], scene, this.#acl),
-    ];
-    if ((await session.transact(changes)) === undefined)
-      await removeIfEmpty(join(this.#marks, markGroup(service)), session);
+    const folder = join(this.#marks, markGroup(service));
+    const path = join(folder, markName(key));
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      const stored = await readStored(path, session);
+      if (stored === undefined || stored.node.mark.writer !== writer) return;
+      const provider = (await this.#layout.find(service, new Set([key]), session)).get(key);
+      if (provider?.incarnation === stored.node.incarnation) return;
+      const scene = await this.#scene(service, new Map(), new Map([[key, stored]]), session);
+      const remove = this.#ownRules(stored.node.rules, scene);
+      const errors = await session.transact([
+        { kind: 'delete', path, version: stored.version },
+        ...ruleChanges([{ remove, add: NO_RULES, overruled: NOTHING }], scene, this.#acl),
+      ]);
+      if (errors !== undefined) continue;
+      await removeIfEmpty(folder, session);
+      return;
+    }
   }
 
   async #look(requests: readonly WriteRequest[], session: Session): Promise<Scene> {

@@ -203,3 +203,79 @@ async function weightSeen(
   const [, own = '100'] = /[?&]weight=([0-9]+)/.exec(provider) ?? [];
   return Number(ruled ?? own);
 }
+
+/** Dubbo's registration by application; each application serves one interface, `com.shop.APPLICATION` 1.0.0 of group `g`. */
+export function applicationHarness(
+  server: ZookeeperServer,
+  scope: AsyncDisposableStack,
+  { root }: DubboOptions,
+): Harness {
+  const providers = new Providers(server, scope);
+  const marks = `/sonde${root}`;
+  const metadataRoot = `${root}-dubbo`;
+  const configRoot = `${metadataRoot}/config/dubbo`;
+  const documentOf = (service: string): string => `${configRoot}/com.shop.${service}:1.0.0:g.configurators`;
+  const markOf = (service: string, key: string): string =>
+    `${marks}/${encodeURIComponent(root.slice(1))}/default:${service}/${encodeURIComponent(key)}`;
+  return {
+    options: {
+      ...common(server),
+      layout: 'dubbo-applications',
+      root,
+      metadataRoot,
+      configRoot,
+      marksRoot: marks,
+    },
+    async put(service, key, { metadata = {}, enabled } = {}) {
+      const [address, port] = key.split(':');
+      await withSession(server, async (peer) => {
+        const name = `com.shop.${service}`;
+        await peer.put(`${metadataRoot}/mapping/${name}`, `other,${service}`);
+        await peer.put(
+          `${metadataRoot}/metadata/${name}/1.0.0/g/provider/${service}`,
+          JSON.stringify({ parameters: { interface: name, version: '1.0.0', group: 'g' } }),
+        );
+      });
+      const payload = {
+        '@class': 'org.apache.dubbo.registry.zookeeper.ZookeeperInstance',
+        id: key,
+        metadata,
+      };
+      const data = {
+        name: service,
+        id: key,
+        address,
+        port: Number(port),
+        payload,
+        serviceType: 'DYNAMIC',
+        enabled,
+      };
+      await providers.put(`${service} ${key}`, `${root}/${service}/${key}`, JSON.stringify(data));
+    },
+    remove: (service, key) => providers.remove(`${service} ${key}`),
+    ...outages(server),
+    bytes: () =>
+      withSession(server, async (peer) =>
+        JSON.stringify([
+          ...(await peer.all(root)),
+          ...(await peer.all(marks)),
+          ...(await peer.all(configRoot)),
+        ]),
+      ),
+    edit: (service, key, { health, weight }) =>
+      withSession(server, async (peer) => {
+        if (health !== undefined) {
+          const value = JSON.parse((await peer.get(markOf(service, key))) ?? '{}') as object;
+          await peer.put(markOf(service, key), JSON.stringify({ ...value, health }));
+        }
+        const text = (await peer.get(documentOf(service))) ?? '';
+        if (weight !== undefined)
+          await peer.put(documentOf(service), text.replace(/weight: [0-9]+/, `weight: ${weight}`));
+      }),
+    weight: (service) =>
+      withSession(server, async (peer) => {
+        const text = (await peer.get(documentOf(service))) ?? '';
+        return /disabled: true/.test(text) ? 0 : Number(/weight: ([0-9]+)/.exec(text)?.[1] ?? 100);
+      }),
+  };
+}
