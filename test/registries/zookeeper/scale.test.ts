@@ -4,8 +4,8 @@ import { expect, it } from 'vitest';
 import type { Change } from '../../../src/registries/zookeeper/protocol.ts';
 import { zookeeperRegistry } from '../../../src/registries/zookeeper/registry.ts';
 import { Follower, listed, make, request } from '../../contracts/registry.contract.ts';
+import { AnswerProxy } from '../../support/answer-proxy.ts';
 import { describeWith } from '../../support/servers.ts';
-import { TcpProxy } from '../../support/tcp-proxy.ts';
 import { ZOOKEEPER_PROGRAM, ZookeeperServer } from '../../support/zookeeper-server.ts';
 
 const NEVER = new AbortController().signal;
@@ -32,7 +32,7 @@ describeWith('zookeeper', ZOOKEEPER_PROGRAM, 'ten thousand providers in a ZooKee
       );
       await peer.apply(create(`/dubbo/${service}`), create(folder), ...providers);
     }
-    const proxy = await TcpProxy.start(scope, server.port);
+    const proxy = await AnswerProxy.start(scope, server.port);
     let bytes = 0;
     proxy.answer = (chunk) => {
       bytes += chunk.length;

@@ -6,9 +6,9 @@ import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { zookeeperRegistry } from '../../../src/registries/zookeeper/registry.ts';
 import { Follower, listed, listOnce, make, request } from '../../contracts/registry.contract.ts';
+import { AnswerProxy } from '../../support/answer-proxy.ts';
 import { certificates } from '../../support/lab/certificates.ts';
 import { describeWith } from '../../support/servers.ts';
-import { AnswerProxy } from '../../support/answer-proxy.ts';
 import {
   freePorts,
   Peer,
