@@ -53,7 +53,7 @@ export class Connection {
     const secure = options.tls === undefined ? undefined : await tlsOf(address, options.tls, where, deps);
     using deadline = deps.clock.deadline(options.timeout, signal);
     const answered = Promise.withResolvers<Buffer>();
-    const socket = secure === undefined ? connect({ ...address }) : connectTls(secure);
+    const socket = secure === undefined ? connect({ ...address }) : startTls(secure, where, deps.name);
     const connection = new Connection(where, socket, deps, answered.resolve);
     const onOver = (): void => connection.lose(`no answer within ${options.timeout} ms`);
     deadline.signal.addEventListener('abort', onOver, { once: true });
@@ -110,6 +110,18 @@ export class Connection {
       this.#lost.resolve(new RegistryError('protocol', said, { cause: error }));
       this.#socket.destroy();
     }
+  }
+}
+
+/** What is no certificate or key is noticed here. */
+function startTls(options: ConnectionOptions, where: string, name: string): Socket {
+  try {
+    return connectTls(options);
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    throw new RegistryError('unreachable', `registry ${name}: ${where}: TLS options: ${what}`, {
+      cause: error,
+    });
   }
 }
 

@@ -37,7 +37,7 @@ export const zookeeperRegistry: RegistryPlugin<ZookeeperOptions> = {
         'Dubbo’s rules (override URLs, rule documents) with marks beside them; or the node’s JSON text',
       auth: ['password', 'client certificate'],
       mapping: { subHealthy: 'rule with weight × 0.3', dead: 'rule with `disabled`' },
-      tested: ['ZooKeeper 3.8.0, alone and as an ensemble of three'],
+      tested: ['ZooKeeper 3.8.0, alone and as an ensemble of three; consumers of Dubbo 3.3.5'],
       limits: 'digest credentials only, no SASL; rules for applications need Dubbo’s mapping',
     },
   },
@@ -71,7 +71,7 @@ class ZookeeperRegistry implements Registry {
       this.#write = (requests, session) =>
         Promise.all(requests.map((request) => writeIntoValue(request, options, path, session)));
     } else {
-      const writer = new NodeWriter(options, this.#layout);
+      const writer = new NodeWriter(options, this.#layout, deps.clock);
       this.#nodeWriter = writer;
       this.#write = (requests, session) => writer.write(requests, session);
     }

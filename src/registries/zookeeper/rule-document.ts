@@ -173,6 +173,6 @@ export function editDocument(
 }
 
 function plainOf(value: string): string | number | boolean {
-  if (value === 'true') return true;
+  if (value === 'true' || value === 'false') return value === 'true';
   return /^[0-9]+(\.[0-9]+)?$/.test(value) ? Number(value) : value;
 }

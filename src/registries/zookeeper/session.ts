@@ -89,6 +89,11 @@ export class Session {
     return this.#failure;
   }
 
+  /** Aborted once it does not, with the reason. */
+  get ended(): AbortSignal {
+    return this.#closing.signal;
+  }
+
   /** Whatever waits fails with the reason; the server is told, so that the session does not linger there. */
   async close(reason: unknown): Promise<void> {
     this.#end(reason);

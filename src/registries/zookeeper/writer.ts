@@ -3,9 +3,10 @@
  * transaction, which holds only if nothing that was read has changed meanwhile.
  */
 
-import { type Receipt, RegistryError, type WriteRequest } from '../../core/registry.ts';
+import type { Clock } from '../../core/clock.ts';
+import { type DesiredHealth, type Receipt, RegistryError, type WriteRequest } from '../../core/registry.ts';
 import { formatHostPort } from '../../lib/host-port.ts';
-import { decide } from '../shared/mark.ts';
+import { decide, type WeightScale } from '../shared/mark.ts';
 import { ruleName } from './dubbo-url.ts';
 import type { Layout, Provider } from './layout.ts';
 import { join, parentOf } from './level.ts';
@@ -49,15 +50,27 @@ interface Scene extends Ruled {
 interface Step extends RuleEdit {
   readonly request: WriteRequest;
   readonly provider: Provider;
+  /** Only half of it: `disabled` is said to be over before the rule goes. */
+  readonly lifts: boolean;
   readonly mark: Change;
 }
 
+/**
+ * How long consumers are told that a provider is no longer disabled before nothing is told any more, milliseconds. Dubbo 3
+ * keeps the closed connections of a disabled provider of an application, and opens new ones only when its parameters are
+ * others than before it was disabled (ServiceDiscoveryRegistryDirectory.toInvokers; tried with 3.3.5): a rule that
+ * merely goes leaves it out for ever.
+ */
+const LIFT = 3_000;
+
 export class NodeWriter {
+  readonly #clock: Clock;
   readonly #options: ZookeeperOptions;
   readonly #layout: Layout;
   readonly #marks: string;
 
-  constructor(options: ZookeeperOptions, layout: Layout) {
+  constructor(options: ZookeeperOptions, layout: Layout, clock: Clock) {
+    this.#clock = clock;
     this.#options = options;
     this.#layout = layout;
     this.#marks = marksPath(options, layout.root);
@@ -77,9 +90,11 @@ export class NodeWriter {
       }
       left = steps.map(({ request }) => request);
       if (steps.length === 0 || !(await this.#carryOut(steps, scene, session))) continue;
-      for (const { request } of steps) done.push({ instance: request.instance.id, kind: 'written' });
-      if (steps.some(({ mark }) => mark.kind === 'delete')) await this.#tidy(steps, session);
-      left = [];
+      const [first, whole] = [steps.filter(({ lifts }) => lifts), steps.filter(({ lifts }) => !lifts)];
+      for (const { request } of whole) done.push({ instance: request.instance.id, kind: 'written' });
+      if (whole.some(({ mark }) => mark.kind === 'delete')) await this.#tidy(whole, session);
+      left = first.map(({ request }) => request);
+      if (left.length > 0) await this.#clock.sleep(LIFT, session.ended);
     }
     const detail = `what was read changed ${TRIES} times while it was being written`;
     return [
@@ -176,8 +191,11 @@ export class NodeWriter {
       [...scene.documents].flatMap(([path, one]) => (one === undefined ? [] : [[path, one.read] as const])),
     );
     const { stands, foreign, foreignUrls } = standingOf(address, services, stored?.node, urls, documents);
+    const said = ours?.rules.items.map(({ parameters }) => parameters.disabled) ?? [];
+    const lifts = request.desired.kind === 'release' && said.includes('true');
+    const asked = lifts && ours !== undefined ? { ...request, desired: healthyAgain(ours) } : request;
     const decision = decide(
-      request,
+      asked,
       {
         mark: ours === undefined ? undefined : { ...ours.mark, intact: ours.mark.intact && stands },
         ownWeight: provider.weight,
@@ -188,7 +206,14 @@ export class NodeWriter {
     if (foreign.length > 0 && !request.force)
       return receipt('contested', 'a rule of somebody else for this provider stands there');
     const add =
-      decision.mark === undefined ? NO_RULES : this.#rules(request, decision.weight, address, scene);
+      decision.mark === undefined
+        ? NO_RULES
+        : this.#rules(
+            parametersOf(asked.desired, decision.weight, this.#options.weight ?? DUBBO_WEIGHT),
+            said.some((disabled) => disabled !== undefined),
+            address,
+            scene,
+          );
     const unknown = add.items.find(({ document }) => {
       const found = scene.documents.get(document);
       return found !== undefined && (found.read === undefined || found.read.off);
@@ -206,6 +231,7 @@ export class NodeWriter {
     return {
       request,
       provider,
+      lifts,
       remove: stored === undefined ? NO_RULES : this.#ownRules(stored.node.rules, scene),
       overruled: request.force ? { urls: foreignUrls, providers: [address] } : NOTHING,
       add,
@@ -218,28 +244,27 @@ export class NodeWriter {
     };
   }
 
-  /** What consumers shall be told; of a healthy one nothing. */
-  #rules({ desired }: WriteRequest, weight: number | undefined, address: string, scene: Scene): Rules {
-    if (desired.kind === 'release' || desired.health === 'healthy') return NO_RULES;
-    const { dead } = this.#options.weight ?? DUBBO_WEIGHT;
-    const parameters: Readonly<Record<string, string>> =
-      desired.health === 'dead' && dead === 0
-        ? { disabled: 'true' }
-        : { weight: String(wholeWeight(weight)) };
-    const { folder, services } = scene;
+  /** What consumers shall be told by these parameters, if any; documents also that a provider is no longer disabled. */
+  #rules(
+    parameters: Parameters | undefined,
+    wasDisabled: boolean,
+    address: string,
+    { folder, services }: Scene,
+  ): Rules {
     const { documentFolder } = this.#layout;
+    const inDocument = parameters ?? (wasDisabled ? { disabled: 'false' } : undefined);
     return {
       urls:
-        folder === undefined
+        folder === undefined || parameters === undefined
           ? []
           : services.map((key) => join(folder, ruleName('override', address, key, parameters))),
       items:
-        documentFolder === undefined
+        documentFolder === undefined || inDocument === undefined
           ? []
           : services.map((key) => ({
               document: join(documentFolder, documentName(key)),
               provider: address,
-              parameters,
+              parameters: inDocument,
             })),
     };
   }
@@ -294,6 +319,24 @@ async function readStored(path: string, session: Session): Promise<Stored | unde
   const found = await session.getData(path, false);
   if (found === undefined) return undefined;
   return { path, version: found.stat.version, node: readMarkNode(found.data) };
+}
+
+type Parameters = Readonly<Record<string, string>>;
+
+/** Undefined for what is healthy: nothing need be said of it. */
+function parametersOf(
+  desired: WriteRequest['desired'],
+  weight: number | undefined,
+  { dead }: NonNullable<WeightScale>,
+): Parameters | undefined {
+  if (desired.kind === 'release' || desired.health === 'healthy') return undefined;
+  return desired.health === 'dead' && dead === 0
+    ? { disabled: 'true' }
+    : { weight: String(wholeWeight(weight)) };
+}
+
+function healthyAgain({ mark: { reason, since } }: MarkNode): DesiredHealth {
+  return { kind: 'health', health: 'healthy', reason, since };
 }
 
 /** Dubbo reads whole numbers; a little is not nothing. */

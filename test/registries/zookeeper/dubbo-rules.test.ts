@@ -84,6 +84,25 @@ describeWith('zookeeper', ZOOKEEPER_PROGRAM, 'rules for Dubbo’s consumers', ()
     ]);
   });
 
+  it('say of one that was dead that it is not disabled, until it is released or was sub-healthy', async () => {
+    await register('10.0.0.1:20880');
+    const target = await instance('10.0.0.1:20880');
+    await one(request(target, DEAD));
+    await one(request(target, HEALTHY));
+    expect(await rules()).toEqual([]);
+    expect(await document()).toContain('disabled: false');
+    expect(await instance('10.0.0.1:20880')).toMatchObject({ enabled: true, mark: { intact: true } });
+    await one(request(target, SUB));
+    await one(request(target, HEALTHY));
+    expect(await document()).toBeUndefined();
+    await one(request(target, DEAD));
+    const released = one(request(target, RELEASE));
+    await expect.poll(() => document(), { interval: 20 }).toContain('disabled: false');
+    expect(await released).toMatchObject({ kind: 'written' });
+    expect(await document()).toBeUndefined();
+    expect((await instance('10.0.0.1:20880')).mark).toBeUndefined();
+  });
+
   it('are of the provider’s group and version', async () => {
     await register('10.0.0.1:20880', '&group=g&version=1.0.0');
     await register('10.0.0.1:20880', '&version=2.0.0');

@@ -266,6 +266,9 @@ describeWith('zookeeper', ZOOKEEPER_PROGRAM, 'ZooKeeper in trouble', () => {
     expect((await list({ caFile: lab.ca, certFile, keyFile })).get('shop')?.size).toBe(1);
     await expect(list({ certFile, keyFile })).rejects.toMatchObject({ code: 'unreachable' });
     await expect(list({ caFile: lab.ca })).rejects.toMatchObject({ code: 'unreachable' });
+    await expect(list({ caFile: keyFile, certFile: keyFile, keyFile: certFile })).rejects.toMatchObject({
+      code: 'unreachable',
+    });
     await expect(list({ caFile: '/nowhere', certFile, keyFile })).rejects.toMatchObject({
       code: 'unreachable',
     });
