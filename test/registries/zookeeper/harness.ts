@@ -39,7 +39,7 @@ const withSession = async <T>(server: ZookeeperServer, run: (peer: Peer) => Prom
   return await run(await server.session(scope));
 };
 
-const common = (server: ZookeeperServer) => ({ servers: [server.address], timeout: '1s' });
+const common = (server: ZookeeperServer) => ({ servers: [server.address], timeout: '2s' });
 
 const outages = (server: ZookeeperServer) => ({
   outage: () => server.kill(),

@@ -260,7 +260,8 @@ describeWith('zookeeper', ZOOKEEPER_PROGRAM, 'ZooKeeper in trouble', () => {
     const server = await ZookeeperServer.start(scope, { lines: await secure('good', port) });
     await fill(await server.session(scope), 1);
     const { certFile, keyFile } = lab.client;
-    const login = { username: 'a', password: 'b' };
+    // The first handshake of a fresh Java machine takes its time.
+    const login = { username: 'a', password: 'b', timeout: '10s' };
     const list = (tls: object) =>
       listOnce(make(zookeeperRegistry, { ...PATTERN, ...login, servers: [`127.0.0.1:${port}`], tls }, scope));
     expect((await list({ caFile: lab.ca, certFile, keyFile })).get('shop')?.size).toBe(1);
@@ -277,6 +278,7 @@ describeWith('zookeeper', ZOOKEEPER_PROGRAM, 'ZooKeeper in trouble', () => {
     await ZookeeperServer.start(scope, other);
     const wrong = {
       ...PATTERN,
+      timeout: '10s',
       servers: [`127.0.0.1:${otherPort}`],
       tls: { caFile: lab.ca, certFile, keyFile },
     };

@@ -1,13 +1,13 @@
 /** What real consumers of Dubbo do when sonde has written: the proof that its rules are read as meant. */
 
 import { expect, it } from 'vitest';
-import type { Instance } from '../../../src/core/instance.ts';
-import type { Registry, WriteRequest } from '../../../src/core/registry.ts';
-import { zookeeperRegistry } from '../../../src/registries/zookeeper/registry.ts';
-import { listed, listOnce, make, request } from '../../contracts/registry.contract.ts';
-import { DubboPeer, whyNoDubbo } from '../../support/dubbo-peer.ts';
-import { describeUnless, programPath } from '../../support/servers.ts';
-import { freePorts, ZOOKEEPER_PROGRAM, ZookeeperServer } from '../../support/zookeeper-server.ts';
+import type { Instance } from '../../src/core/instance.ts';
+import type { Registry, WriteRequest } from '../../src/core/registry.ts';
+import { zookeeperRegistry } from '../../src/registries/zookeeper/registry.ts';
+import { listed, listOnce, make, request } from '../contracts/registry.contract.ts';
+import { DubboPeer, whyNoDubbo } from '../support/dubbo-peer.ts';
+import { describeUnless, programPath } from '../support/servers.ts';
+import { freePorts, ZOOKEEPER_PROGRAM, ZookeeperServer } from '../support/zookeeper-server.ts';
 
 const NEVER = new AbortController().signal;
 const LONG = { timeout: 240_000 };
