@@ -525,6 +525,30 @@ describeWith('consul', 'consul', 'Consul, a server with ACLs and a client agent'
     expect(await hidden.write?.([request(web, DEAD)], NEVER)).toMatchObject([{ kind: 'refused' }]);
   });
 
+  within(
+    'leaves the checks of external nodes alone where it may not see whether consul-esm runs',
+    async () => {
+      await register(server, 'e1', 'web', '10.0.9.1:80', {
+        NodeMeta: { 'external-node': 'true' },
+        Check: {
+          CheckID: 'e1',
+          Name: 'e1',
+          Status: 'passing',
+          ServiceID: '10.0.9.1:80',
+          Definition: { TCP: '10.0.9.1:80' },
+        },
+      });
+      await register(server, 'esm', 'consul-esm', '10.0.9.2:1');
+      const rules = 'service "web" { policy = "write" } node_prefix "" { policy = "read" }';
+      const blind = registryOf({ token: (await server.token(rules)).secret, services: ['web'] });
+      const instance = await listed(blind, 'web', '10.0.9.1:80');
+      expect(await blind.write?.([request(instance, DEAD)], NEVER)).toMatchObject([{ kind: 'contested' }]);
+      await server.call('PUT', '/v1/catalog/deregister', { Node: 'esm' });
+      expect(await blind.write?.([request(instance, DEAD)], NEVER)).toMatchObject([{ kind: 'written' }]);
+      await server.call('PUT', '/v1/catalog/deregister', { Node: 'e1' });
+    },
+  );
+
   within('writes through the agent of a node with a token that may', async () => {
     const port = Number(new URL(agent.endpoint).port);
     await agent.call('PUT', '/v1/agent/service/register', {

@@ -157,8 +157,9 @@ async function leftToEsm(
   });
   if (!concerned) return false;
   const question = { ...questionOf('', options), namespace: undefined, plain: true };
-  const { value } = await api.health(options.esmService, question, undefined, signal);
-  return value.some(({ Checks }) => Checks.every(({ Status }) => Status === 'passing'));
+  const { value, filtered } = await api.health(options.esmService, question, undefined, signal);
+  // Whether it runs must be known: two that write the same check would fight.
+  return filtered || value.some(({ Checks }) => Checks.every(({ Status }) => Status === 'passing'));
 }
 
 function stepOf(
@@ -180,7 +181,7 @@ function stepOf(
     if (esm && (carrier.kind === 'adopted' || found.Service.ID === NODE_ID))
       return {
         receipt: 'contested',
-        detail: `${options.esmService} is passing and writes this check: stop it first`,
+        detail: `${options.esmService} is passing, or may not be seen, and writes this check: stop it first`,
       };
     const mark = desired.kind === 'release' ? carrier.stored?.mark : ofLife(carrier, instance.incarnation);
     const decision = decide(request, { mark, ownWeight: undefined }, undefined);
