@@ -12,6 +12,7 @@ import type { AddCommand, Io } from './io.ts';
 import { addressOf } from './listing.ts';
 import { loadOrTell } from './load.ts';
 import { lookOf } from './look.ts';
+import { withProgress } from './progress.ts';
 import type { ServerOptions } from './server.ts';
 import { paint, type Tone } from './table.ts';
 import { giveUp, printDocument } from './tell.ts';
@@ -43,7 +44,7 @@ async function diff(options: DiffOptions, command: Command, io: Io, clock: Clock
   const loaded = await loadOrTell(options.config, io);
   if (loaded === undefined) return;
   await using client = await connectTo(options, command, io, clock);
-  const running = await ask(client, io.signal);
+  const running = await withProgress(io, clock, () => 'asking what is in force', ask(client, io.signal));
   if (running.kind === 'failed') {
     giveUp(io, running);
     return;

@@ -12,6 +12,7 @@ import type { Io } from './io.ts';
 import { type Listing, sorted } from './listing.ts';
 import { EVENTS, INSTANCES, INTERVENTIONS, SERVICES, WRITES } from './listings.ts';
 import { lookFor } from './look.ts';
+import { withProgress } from './progress.ts';
 import type { ServerOptions } from './server.ts';
 import { layOut, renderRows, renderTable } from './table.ts';
 import { giveUp, printDocument } from './tell.ts';
@@ -83,10 +84,12 @@ function addListing<R extends object>(get: Command, listing: Listing<R>, io: Io,
       const rows = listing.newestLast ? fetched.value.toReversed() : fetched.value;
       return { kind: 'ok', value: sortBy === undefined ? rows : sorted(rows, sortBy) };
     };
-    const first = await fetch();
+    const watched = options.watch === true;
+    const first = await (watched
+      ? fetch()
+      : withProgress(io, clock, () => `listing ${listing.name}`, fetch()));
     if (first.kind === 'failed') giveUp(io, first);
-    else if (options.watch === true)
-      await follow(listing, first.value, { ...options, fetch, client, io, clock });
+    else if (watched) await follow(listing, first.value, { ...options, fetch, client, io, clock });
     else print(listing, first.value, options, io, clock);
   });
 }

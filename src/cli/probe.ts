@@ -10,6 +10,7 @@ import { findInstance, instancePath } from './instance.ts';
 import type { AddCommand, Io } from './io.ts';
 import { addressOf, millis, text } from './listing.ts';
 import { healthCell, lookOf } from './look.ts';
+import { withProgress } from './progress.ts';
 import type { ChangeOptions } from './server.ts';
 import { type Column, renderTable } from './table.ts';
 import { complain, giveUp, printDocument } from './tell.ts';
@@ -48,7 +49,11 @@ async function probe(name: string, options: ProbeOptions, deps: ProbeDeps): Prom
   const before = await findInstance(name, client, io);
   if (before === undefined) return;
   const asked = await client.change('POST', instancePath(before.id, '/probe'), {}, io.signal);
-  const seen = asked.kind === 'failed' ? asked : await outcomes(before, client, deps);
+  const looking = (): string => `looking at ${before.host}:${before.port}`;
+  const seen =
+    asked.kind === 'failed'
+      ? asked
+      : await withProgress(io, deps.clock, looking, outcomes(before, client, deps));
   if (seen.kind === 'failed') {
     giveUp(io, seen, seen.status === 404 ? 1 : 4);
     return;

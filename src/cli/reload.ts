@@ -6,6 +6,7 @@ import type { ReloadResult } from '../core/control.ts';
 import type { Failed } from './client.ts';
 import { addChangeOptions, connectTo } from './connect.ts';
 import type { AddCommand, Io } from './io.ts';
+import { withProgress } from './progress.ts';
 import type { ChangeOptions } from './server.ts';
 import { giveUp, printDocument } from './tell.ts';
 import { whoami } from './whoami.ts';
@@ -30,7 +31,8 @@ export const addReload: AddCommand = (program, io, clock) => {
 async function reload(options: ReloadOptions, command: Command, io: Io, clock: Clock): Promise<void> {
   await using client = await connectTo(options, command, io, clock);
   const by = { by: whoami() };
-  const done = await client.change<ReloadResult>('POST', '/-/reload', by, io.signal, PATIENCE);
+  const work = client.change<ReloadResult>('POST', '/-/reload', by, io.signal, PATIENCE);
+  const done = await withProgress(io, clock, () => 'reloading', work);
   const rejected = done.kind === 'failed' ? rejection(done) : undefined;
   if (done.kind === 'failed' && rejected === undefined) {
     giveUp(io, done);

@@ -49,7 +49,7 @@ export class ContractServer {
   readonly world: World;
   readonly asked: Asked[] = [];
   /** Called before each answer. */
-  before: (asked: Asked) => void = () => undefined;
+  before: (asked: Asked) => void | Promise<void> = () => undefined;
   url = '';
 
   constructor(world: World) {
@@ -93,7 +93,7 @@ export class ContractServer {
     const sent = await text(request);
     const asked: Asked = { method, path, query, headers, body: sent === '' ? undefined : JSON.parse(sent) };
     this.asked.push(asked);
-    this.before(asked);
+    await this.before(asked);
     const trusted = socket.remoteAddress === undefined || headers.authorization === `Bearer ${TOKEN}`;
     const { status, value } =
       method !== 'GET' && !trusted

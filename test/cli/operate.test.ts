@@ -129,7 +129,10 @@ describe('sonde probe', () => {
   it('does not wait for ever for a look that does not come', async () => {
     bench.clock = clock;
     const ran = await ended(bench.run(['probe', IDS.well]));
-    expect(ran).toMatchObject({ code: 4, err: 'sonde: not all looks came back within 15 s\n' });
+    expect(ran).toMatchObject({
+      code: 4,
+      err: 'looking at 10.2.4.19:8080\nsonde: not all looks came back within 15 s\n',
+    });
   });
 });
 
@@ -164,5 +167,29 @@ describe('sonde reload', () => {
     });
     const { code, out } = await bench.run(['reload', '-o', 'json']);
     expect([code, JSON.parse(out)]).toEqual([1, { kind: 'rejected', text }]);
+  });
+});
+
+describe('what takes more than a second', () => {
+  it.each([
+    [['reload'], 'reloading'],
+    [['get', 'instances'], 'listing instances'],
+    [['get', 'events', '-o', 'json'], 'listing events'],
+    [['probe', IDS.dead], 'looking at 10.2.4.17:8080'],
+  ])('says on a terminal what is going on: %j', async (words, sentence) => {
+    bench.clock = clock;
+    const io = new FakeIo(true);
+    const { promise: answer, resolve: release } = Promise.withResolvers<void>();
+    const slow = words[0] === 'probe' ? 3 : 1;
+    bench.server.before = () => (bench.server.asked.length >= slow ? answer : undefined);
+    const done = bench.run(words, io);
+    await expect.poll(() => bench.server.asked.length).toBe(slow);
+    await expect.poll(() => clock.pending).toBeGreaterThan(1);
+    await clock.advance(1_100);
+    expect(io.err.text).toContain(`\r${sentence}`);
+    release();
+    await ended(done);
+    // Nothing of it stays.
+    expect(io.err.text.endsWith('\r\u001b[K') || io.err.text.includes('\r\u001b[Ksonde: ')).toBe(true);
   });
 });
