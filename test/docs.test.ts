@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { parse, parseDocument } from 'yaml';
@@ -78,6 +78,22 @@ describe('the documentation', () => {
   it('was looked at', () => {
     expect(blocks.filter(({ info }) => info === 'yaml').length).toBeGreaterThan(5);
     expect(blocks.filter(({ info }) => info === 'sh').length).toBeGreaterThan(0);
+  });
+
+  it.each(files)('has no link in %s that leads nowhere', (file) => {
+    const text = readFileSync(join(ROOT, file), 'utf8').replace(/^```[\s\S]*?^```$/gm, '');
+    const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link.replace(/#.*$/, ''));
+    const local = links.filter((link) => link !== '' && !/^[a-z]+:/.test(link));
+    expect(local.filter((link) => !existsSync(join(ROOT, dirname(file), link)))).toEqual([]);
+  });
+
+  it('names every command in the README', () => {
+    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+    const [, row = ''] = /^\| command line \|(.*)\|$/m.exec(readme) ?? [];
+    const named = [...row.matchAll(/`(\w+)`/g)].map(([, name]) => name);
+    const hidden = ['help', '__complete'];
+    const commands = createProgram(new FakeIo()).commands.map((one) => one.name());
+    expect(named.toSorted()).toEqual(commands.filter((name) => !hidden.includes(name)).toSorted());
   });
 
   it.each(blocks.filter(({ info }) => info === 'yaml'))(

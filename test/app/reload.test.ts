@@ -1,9 +1,12 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Check } from '../../src/core/check.ts';
 import type { Instance } from '../../src/core/instance.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import { AppBench, type AppBenchOptions } from '../support/app-bench.ts';
 import { FakeRegistry } from '../support/fake-registry.ts';
+import type { ManualClock } from '../support/manual-clock.ts';
 
 const PASS: Outcome = { kind: 'pass' };
 const REFUSED: Outcome = { kind: 'fail', cause: 'connect-refused', reached: false, detail: 'refused' };
@@ -202,4 +205,94 @@ describe('a reload', () => {
     await bench.stop();
     expect(bench.clock.pending).toBe(0);
   });
+
+  it('a thousand times at random of everything else, with looks in flight, disturbs no look and leaks nothing', async () => {
+    const TOOK = 700;
+    const registry = new FakeRegistry();
+    for (let i = 0; i < 40; i++) registry.put(`web-${i % 4}`, `a:${i + 1}`);
+    const flying = async (_: Instance, clock: ManualClock): Promise<Outcome> => {
+      await clock.sleep(TOOK, new AbortController().signal);
+      return PASS;
+    };
+    const { bench, reloader } = await start({ registry, look: flying });
+    const check = only(bench);
+    const [one] = bench.config.registries;
+    if (one === undefined) throw new Error('no registry');
+    const good = bench.next;
+    let seed = 7;
+    const random = (below: number): number => {
+      seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+      return (seed >>> 8) % below;
+    };
+    const webhook = {
+      name: 'hook',
+      url: 'http://127.0.0.1:1/',
+      secrets: [],
+      events: ['registry'],
+      timeout: 1_000,
+    } as const;
+    const webs = () =>
+      [...bench.app.board.instances({})].flatMap(({ checks }) => checks.filter(({ name }) => name === 'web'));
+    await bench.clock.advance(100_000);
+    let heap = 0;
+    for (let round = 0; round < 1_000; round++) {
+      if (round === 300) {
+        bench.reports.length = 0;
+        heap = heapUsed();
+      }
+      if (random(10) === 0) {
+        bench.next = { ok: false, problems: [], texts: new Map() };
+        expect((await reloader.reload('test')).kind).toBe('rejected');
+      }
+      bench.next = good;
+      bench.rewrite({
+        revision: `round ${round}`,
+        checks: [
+          structuredClone(check),
+          ...(random(2) === 0 ? [{ ...check, name: 'other', timeout: 1_000 + random(3) }] : []),
+        ],
+        policies: random(2) === 0 ? [] : [{ match: {}, maxUnavailable: 0.1 + random(5) / 10 }],
+        registries: [
+          {
+            ...one,
+            write: { ...one.write, maxPerSecond: 50 + random(3) },
+            guard: { ...one.guard, allowance: 0.05 + random(3) / 100 },
+          },
+        ],
+        webhooks:
+          random(2) === 0 ? [] : [{ ...webhook, match: {}, headers: { 'x-round': String(random(3)) } }],
+        engine: { ...bench.config.engine, concurrency: 500 + random(12) },
+      });
+      expect((await reloader.reload('test')).kind).toBe('applied');
+      await bench.clock.advance(100 + random(400));
+      const now = bench.clock.now();
+      for (const { total, last } of webs()) {
+        expect(total).toBe(20);
+        // Each look came to its end and was counted: none is older than a round and what a look takes.
+        expect(now - Date.parse(last?.at ?? '')).toBeLessThanOrEqual(check.interval + TOOK);
+      }
+      bench.reports.length = 0;
+    }
+    bench.reports.length = 0;
+    expect(webs()).toHaveLength(40);
+    expect(heapUsed() - heap).toBeLessThan(4_000_000);
+    bench.next = good;
+    await reloader.reload('test');
+    await bench.clock.advance(5_000);
+    const { looks } = bench;
+    await bench.clock.advance(50_000);
+    expect(bench.looks - looks).toBe(400);
+    const stopped = bench.stop();
+    await bench.clock.advance(5_000);
+    await stopped;
+    expect(bench.clock.pending).toBe(0);
+  }, 120_000);
 });
+
+/** Bytes that are still reachable. */
+function heapUsed(): number {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  return process.memoryUsage().heapUsed;
+}
