@@ -91,6 +91,34 @@ describeWith('kube-apiserver', KUBE_APISERVER, 'Kubernetes in trouble', () => {
     expect(asked.lists.length).toBe(2);
   });
 
+  it('is after a storm of changes and cut connections what a fresh listing tells', async () => {
+    const { proxy, options } = await proxied();
+    const asked = asking();
+    const follower = await follow(options);
+    const storm = async (lane: number): Promise<void> => {
+      const service = `storm-${lane % 2}`;
+      for (let step = 0; step < 25; step++) {
+        const [name, ip] = [`storm-${lane}-${step % 4}`, `10.1.${lane}.${step % 4}`];
+        const exists = (await cluster.pod(name)) !== undefined;
+        const what = (lane * 7 + step * 5) % 11;
+        if (!exists) await cluster.serve(service, name, { ip, labels: { step: String(step) } });
+        else if (what < 3) {
+          await cluster.deletePod(name);
+          await cluster.deleteSlice(name);
+        } else if (what < 6) await cluster.setReady(name, step % 2 === 0);
+        else await cluster.setEndpoints(name, what < 9 ? [] : [{ ip: `10.2.${lane}.${step}` }]);
+        if (what === 5) proxy.cut();
+      }
+    };
+    await Promise.all([0, 1, 2, 3].map(storm));
+    // It went on where it was each time, and read nothing twice.
+    expect(asked.watches.length).toBeGreaterThan(4);
+    expect(asked.lists.length).toBe(2);
+    const fresh = await listOnce(registryOf());
+    expect(fresh.size).toBe(4);
+    await expect.poll(() => follower.error ?? follower.services, PATIENCE).toEqual(fresh);
+  }, 60_000);
+
   it('is listed anew when the history that its watch needs is gone', async () => {
     const { proxy, options } = await proxied();
     const asked = asking();

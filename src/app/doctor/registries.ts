@@ -80,7 +80,7 @@ function sizeOf(instances: readonly Instance[]): string {
 
 const HINTS: Readonly<Record<RegistryErrorCode, string>> = {
   unreachable: 'is it running, and is the way to it open?',
-  unauthorised: 'user or password are not the right ones',
+  unauthorised: 'user, password, token or certificate are not the right ones',
   forbidden: 'the user may not do this: give it the right to read what is to be listed',
   protocol: 'something else than expected answers there, or what it holds cannot be read',
   conflict: 'somebody else changes the same things at the same time',
