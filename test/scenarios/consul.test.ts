@@ -3,10 +3,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { request } from 'undici';
 import { expect, it } from 'vitest';
 import { ConsulServer } from '../support/consul-server.ts';
 import { describeWith } from '../support/servers.ts';
 import { SondeProcess } from '../support/sonde-process.ts';
+import { tempDir } from '../support/temp-dir.ts';
 
 const PATIENCE = { timeout: 60_000, interval: 250 };
 const PAGE = join(import.meta.dirname, '../../docs/migrating-from-consul-esm.md');
@@ -64,6 +66,45 @@ class Provider {
       ],
     });
   }
+}
+
+const RULES = 'service_prefix "" { policy = "write" } node_prefix "" { policy = "read" }';
+const AGENT = 'agent_prefix "" { policy = "read" }';
+const ROOT = '11111111-2222-3333-4444-555555555555';
+
+/** Services of an agent, with a token. */
+function beside(endpoint: string, tokenFile: string): string {
+  return `
+version: 1
+server: { listen: "127.0.0.1:0" }
+registries:
+  - name: consul
+    kind: consul
+    endpoints: ["${endpoint}"]
+    tokenFile: ${tokenFile}
+    insecure: true
+    wait: 2s
+    agents: own
+    write: { mode: apply }
+rules:
+  quick: { kind: consecutive, rise: 2, fall: 2 }
+checks:
+  - name: web
+    match: { service: web }
+    probe: { kind: http, path: "/health?deep=1" }
+    interval: 500ms
+    timeout: 400ms
+    rule: quick
+`;
+}
+
+async function metric(sonde: SondeProcess, name: string): Promise<number> {
+  const api = /"main":"(http:[^"]+)"/.exec(sonde.err)?.[1] ?? '';
+  const text = await request(`${api}/metrics`).then(({ body }) => body.text());
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith(`${name}{`))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
 /** The configuration that the page shows, for this server and in a hurry. */
@@ -138,5 +179,59 @@ describeWith('consul', 'consul', 'in the place of consul-esm, with the configura
     const before = Object.fromEntries(providers.map(({ id }) => [`service:${id}`, 'critical not']));
     await expect.poll(checks, PATIENCE).toEqual(before);
     expect(await sonde.signal('SIGTERM')).toBe(0);
+  }, 180_000);
+});
+
+describeWith('consul', 'consul', 'beside an agent, with a token that loses its permission', () => {
+  it('forgets nobody while it may not see them, says so, and goes on afterwards', async () => {
+    await using scope = new AsyncDisposableStack();
+    const consul = await ConsulServer.start(scope, { root: ROOT });
+    const providers = [1, 2, 3, 4].map((n) => new Provider('web', 'HTTP', n));
+    scope.defer(async () => {
+      await Promise.all(providers.map((provider) => provider.stop()));
+    });
+    await Promise.all(providers.map((provider) => provider.start()));
+    for (const { id, port } of providers)
+      await consul.call('PUT', '/v1/agent/service/register', {
+        ID: id,
+        Name: 'web',
+        Address: '127.0.0.1',
+        Port: port,
+      });
+    const token = await consul.token(`${RULES} ${AGENT}`);
+    const dir = tempDir(scope);
+    writeFileSync(join(dir, 'token'), token.secret);
+    writeFileSync(join(dir, 'sonde.yaml'), beside(consul.endpoint, join(dir, 'token')));
+    const sonde = new SondeProcess(['run', '-c', join(dir, 'sonde.yaml')]);
+    scope.defer(async () => {
+      await sonde.signal('SIGKILL');
+    });
+    const serving = async (): Promise<number> =>
+      ((await consul.call('GET', '/v1/health/service/web?passing')) as unknown[]).length;
+    const marked = async (): Promise<number> =>
+      ((await consul.call('GET', '/v1/health/state/any')) as { CheckID: string }[]).filter(({ CheckID }) =>
+        CheckID.startsWith('sonde:web'),
+      ).length;
+    await expect.poll(marked, { ...PATIENCE, message: sonde.err }).toBe(4);
+    const [first, second] = providers;
+    await first?.stop();
+    await expect.poll(serving, PATIENCE).toBe(3);
+
+    const known = await metric(sonde, 'sonde_instances');
+    await token.setRules(AGENT);
+    await expect.poll(() => metric(sonde, 'sonde_registry_up'), PATIENCE).toBe(0);
+    await second?.stop();
+    await expect
+      .poll(() => metric(sonde, 'sonde_registry_snapshot_age_seconds'), PATIENCE)
+      .toBeGreaterThan(5);
+    expect(await metric(sonde, 'sonde_instances')).toBe(known);
+    expect(await marked()).toBe(4);
+    expect(sonde.err).toContain('forbidden');
+
+    await token.setRules(`${RULES} ${AGENT}`);
+    await expect.poll(() => metric(sonde, 'sonde_registry_up'), PATIENCE).toBe(1);
+    await expect.poll(serving, PATIENCE).toBe(2);
+    await first?.start();
+    await expect.poll(serving, PATIENCE).toBe(3);
   }, 180_000);
 });
