@@ -78,9 +78,9 @@ export const BOUNDS: readonly Bound[] = [
     service: 'hang',
     title: 'hangs after connect',
     becomes: 'sub-healthy',
-    simulated: '7 looks of 2 s, 0.5 s apart: 17 + 2.5',
-    median: 26,
-    last: 32,
+    simulated: '7 looks of 2 s that overlap, 0.5 s apart: 2.5 + 2 + 3',
+    median: 14,
+    last: 18,
     transitions: 3,
   },
   {

@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { builtins } from '../app/builtins.ts';
+import { examineAnchors } from '../app/doctor/anchors.ts';
 import { examineCertificate } from '../app/doctor/certificate.ts';
 import { examineState, examineToken } from '../app/doctor/files.ts';
 import { type Examination, error, type Finding, ok, warning } from '../app/doctor/finding.ts';
@@ -33,7 +34,7 @@ export const addDoctor: AddCommand = (program, io) => {
   const command = program
     .command('doctor')
     .description(
-      'Examine what sonde needs: configuration, registries, clock, limits, state, token, listeners, scripts',
+      'Examine what sonde needs: configuration, registries, anchors, clock, limits, state, token, listeners, scripts',
     )
     .addOption(
       new Option('-c, --config <file>', 'the configuration').env('SONDE_CONFIG').makeOptionMandatory(),
@@ -81,6 +82,7 @@ async function examine(
   const ask = askWith(io);
   const subjects: readonly (readonly [string, () => Promise<readonly Finding[]>])[] = [
     ['registries', () => examineRegistries(config, catalogue, io.signal)],
+    ['anchors', () => examineAnchors(config, io.signal)],
     ['scripts', () => examineScripts(config)],
     ['state', () => examineState(config)],
     ['token', () => examineToken(config, io.env)],

@@ -2,7 +2,7 @@
 
 import { HEALTHS } from '../core/health.ts';
 import type { Intervention } from '../core/intervention.ts';
-import type { RegistryView } from '../core/view.ts';
+import type { LocalHealthView, RegistryView } from '../core/view.ts';
 import { formatAge } from '../lib/age.ts';
 import { printable } from '../lib/text-width.ts';
 import { age, type ColumnOptions, type Listing, text } from './listing.ts';
@@ -38,6 +38,7 @@ export function statusScreen(
     `${'instances'.padEnd(13)}${sum(instances)} of ${summary.services} ${summary.services === 1 ? 'service' : 'services'}${counts.length === 0 ? '' : `: ${counts.join(', ')}`}`,
     ...labelled('targets', [`${targets}${round}`], look.width),
     ...labelled('writes', [`${pending} pending, ${held} held`], look.width),
+    ...labelled('prober', [proberLine(summary.prober)], look.width),
     '',
     ...table(REGISTRIES, registries, look),
     ...section('Worst services', SERVICES, services, look, now),
@@ -47,6 +48,12 @@ export function statusScreen(
     ...rejection(configuration.rejected?.text),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function proberLine({ score, anchors }: LocalHealthView): string {
+  const reached = anchors.filter((one) => one.reached === true).length;
+  const beside = anchors.length === 0 ? '' : `, ${reached} of ${anchors.length} anchors reached`;
+  return `local health ${score}, 0 is well and 8 the worst${beside}`;
 }
 
 function configurationLine({ source, revision, appliedAt }: Facts['configuration'], now: number): string {

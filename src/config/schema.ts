@@ -292,14 +292,23 @@ const anchor = z
     error: 'neither an http:// or https:// URL nor host:port',
     params: VALUE,
   })
+  .refine((one) => !hasCredentials(one), {
+    error: 'anchors are shown, and any answer will do: leave the credentials out',
+    params: VALUE,
+  })
   .meta({
     description: 'A URL or host:port that is reached whenever anything is',
     examples: ['10.0.0.1:53', 'http://gateway.internal/'],
   });
 
+function hasCredentials(one: string): boolean {
+  if (!URL.canParse(one)) return false;
+  const { username, password } = new URL(one);
+  return username !== '' || password !== '';
+}
+
 function isAnchor(one: string): boolean {
-  // Anchors are shown: no place for credentials.
-  if (/^https?:\/\//.test(one)) return URL.canParse(one) && new URL(one).username === '';
+  if (/^https?:\/\//.test(one)) return URL.canParse(one);
   const place = parseListen(one);
   return place !== undefined && place.port > 0;
 }

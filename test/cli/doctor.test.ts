@@ -65,6 +65,19 @@ describe('sonde doctor', () => {
     expect([0, 'Nothing is wrong.\n']).toEqual([code, out.split('\n').slice(-2).join('\n')]);
   });
 
+  it('looks at the anchors, and says where they are too few', async () => {
+    const { port } = await http(scope, (_request, response) => response.writeHead(503).end());
+    const gone = await freePort();
+    const anchors = `["http://127.0.0.1:${port}/x", "127.0.0.1:${gone}"]`;
+    const found = await findings(await config({ more: `localHealth: { anchors: ${anchors} }\n` }), 'anchors');
+    expect(found).toEqual([
+      expect.stringMatching(/^ok: http:.*\/x was reached in \d+ ms$/),
+      expect.stringMatching(/^warning: 127.0.0.1:\d+ was not reached: .* -> while most of them are not/),
+      'warning: there are 2 -> name 3 that do not fail together: one may be restarted',
+    ]);
+    expect(await findings(await config(), 'anchors')).toEqual([]);
+  });
+
   it('says what to do, on a terminal and in ASCII', async () => {
     const file = await config({ registries: '[{ name: local, kind: file, path: ./gone.yaml }]' });
     const io = new FakeIo(true);

@@ -25,6 +25,7 @@ config       /etc/sonde/sonde.yaml, revision 4f2a91c0, applied 3h5m ago
 instances    4 of 2 services: 1 ✖ dead, 1 ◐ sub-healthy, 2 ● healthy
 targets      4
 writes       1 pending, 1 held
+prober       local health 0, 0 is well and 8 the worst
 
 REGISTRY   KIND   ANSWERS   CONFIRMED   INSTANCES   MODE      PENDING   HELD
 local      file   yes       3s ago      3           apply     1         1
@@ -46,6 +47,20 @@ b000000000000001   pause   shop/web-*   2           30m    ana@desk   the disk �
 
 √ All is well.
 `,
+    );
+  });
+
+  it('counts the anchors that are reached', async () => {
+    const { summary } = bench.world;
+    const anchors = [true, false, null].map((reached, i) => ({ anchor: `10.0.0.${i}:53`, reached }));
+    const prober = { ...summary.prober, score: 1, reasons: ['event loop 120 ms late'], anchors };
+    bench.world.summary = { ...summary, localHealth: 1, prober };
+    const text = await screen();
+    expect(text).toContain(
+      'prober       local health 1, 0 is well and 8 the worst, 1 of 3 anchors reached\n',
+    );
+    expect(text.replaceAll(/\s+/g, ' ')).toContain(
+      '× this prober doubts itself: local health 1, 0 would be well (event loop 120 ms late; not reached: 10.0.0.1:53)',
     );
   });
 
