@@ -6,7 +6,6 @@ import { formatHostPort } from '../../lib/host-port.ts';
 import { DocumentCache } from './document-cache.ts';
 import type { ServiceKey } from './dubbo-url.ts';
 import {
-  type Documents,
   foreignMark,
   incarnationOf,
   type Layout,
@@ -87,10 +86,9 @@ export class ApplicationLayout implements Layout {
 
   read(unit: string, trees: Trees): { readonly services: readonly Service[]; readonly there: boolean } {
     const { providers } = trees;
-    const documents = this.#documents.of(trees.documents);
     const entries = [...providers.leaves(unit)]
       .sort((a, b) => (a.path < b.path ? -1 : 1))
-      .flatMap((leaf) => this.#entry(unit, leaf, documents, trees));
+      .flatMap((leaf) => this.#entry(unit, leaf, trees));
     const there = providers.has(unit);
     const name = { namespace: this.#options.namespace, service: unit };
     return { services: entries.length > 0 ? [{ name, entries }] : [], there };
@@ -162,7 +160,7 @@ export class ApplicationLayout implements Layout {
     return keys.flat();
   }
 
-  #entry(application: string, leaf: Leaf, documents: Documents, trees: Trees): readonly Entry[] {
+  #entry(application: string, leaf: Leaf, trees: Trees): readonly Entry[] {
     const decoded = decode(leaf.data);
     if (decoded === undefined) return [];
     const { address: host, port, payload: metadata } = decoded;
@@ -172,7 +170,10 @@ export class ApplicationLayout implements Layout {
     const stored = trees.marks?.get(group, markName(key));
     const node = stored === undefined ? undefined : readMarkNode(stored.data);
     const ours = ofLife(node, incarnation);
-    const { stands, foreign } = standingOf(formatHostPort(host, port), [], node, new Map(), documents);
+    const address = formatHostPort(host, port);
+    const said = node?.rules.items.map(({ document }) => document) ?? [];
+    const documents = this.#documents.about(trees.documents, address, said);
+    const { stands, foreign } = standingOf(address, [], node, new Map(), documents);
     const mark: FoundMark | undefined =
       ours === undefined
         ? foreignMark(foreign)

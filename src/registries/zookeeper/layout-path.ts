@@ -47,9 +47,9 @@ export class PathLayout implements Layout {
     };
   }
 
-  /** A service's instances may stand in several groups only where it is the same for all. */
   units(tree: TreeName, group: string, { providers }: Trees): readonly string[] {
-    if (this.#options.service !== undefined) return [''];
+    // A service whose instances stand in several groups must be told as a whole.
+    if (!this.#pattern.groupsServices) return [''];
     if (tree === 'providers') return [group];
     const name = serviceOfGroup(group);
     if (name === undefined) return [];

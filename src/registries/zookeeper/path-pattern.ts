@@ -60,6 +60,13 @@ export class PathPattern {
     });
   }
 
+  /** All instances of a service stand below one node of the first level, whose name says which. */
+  get groupsServices(): boolean {
+    const [first = ''] = this.#segments.slice(this.root.split('/').length - 1);
+    const names = first.split(PLACEHOLDER).filter((_, index) => index % 2 === 1);
+    return names.every((name) => name === 'service' || name === 'namespace');
+  }
+
   /** Undefined for a path of another form. */
   placeOf(path: string): Place | undefined {
     const segments = path.slice(1).split('/');

@@ -48,6 +48,8 @@ export const zookeeperRegistry: RegistryPlugin<ZookeeperOptions> = {
 /** A follower outlasts the election of a leader; a write is tried again from outside. */
 const PATIENCE = 10_000;
 
+const CLOSED = new Error('closed');
+
 class ZookeeperRegistry implements Registry {
   readonly batchSize = 64;
   readonly #options: ZookeeperOptions;
@@ -56,6 +58,7 @@ class ZookeeperRegistry implements Registry {
   readonly #write: (requests: readonly WriteRequest[], session: Session) => Promise<readonly Receipt[]>;
   readonly #nodeWriter: NodeWriter | undefined;
   readonly #open = new Set<Session>();
+  #closed = false;
   /** For writes, as long as it lives. */
   #session: Promise<Session> | undefined;
   /** As last listed and followed. */
@@ -76,7 +79,8 @@ class ZookeeperRegistry implements Registry {
       this.#write = (requests, session) => writer.write(requests, session);
     }
     deps.scope.defer(async () => {
-      await Promise.all([...this.#open].map((session) => session.close(new Error('closed'))));
+      this.#closed = true;
+      await Promise.all([...this.#open].map((session) => session.close(CLOSED)));
     });
   }
 
@@ -94,7 +98,7 @@ class ZookeeperRegistry implements Registry {
       yield* follower.follow(session);
     } finally {
       signal.removeEventListener('abort', onAbort);
-      await this.#close(session, new Error('closed'));
+      await this.#close(session, CLOSED);
     }
   }
 
@@ -159,7 +163,8 @@ class ZookeeperRegistry implements Registry {
 
   async #writing(signal: AbortSignal): Promise<Session> {
     const before = await this.#session?.catch(() => undefined);
-    if (before !== undefined && before.failure === undefined) return before;
+    if (before?.failure === undefined && before !== undefined) return before;
+    if (before !== undefined) this.#open.delete(before);
     this.#session = this.#openSession(this.#options.timeout, () => undefined, signal);
     return this.#session;
   }
@@ -173,6 +178,7 @@ class ZookeeperRegistry implements Registry {
     const options = { ...this.#options, patience, credentials: await this.#credentials() };
     const session = await Session.open(options, this.#deps, onEvent, signal);
     this.#open.add(session);
+    if (this.#closed) await this.#close(session, CLOSED);
     return session;
   }
 

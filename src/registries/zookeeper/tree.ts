@@ -25,11 +25,15 @@ interface Node {
 /** A whole look over the branches takes so many of them; leaves are looked at more seldom. */
 const ROUNDS = { branches: 20, leaves: 100 } as const;
 
+/** Names of which a root has too many for all of them to be asked for at every look. */
+const WIDE = 1_000;
+
 export class Tree {
   readonly #session: Session;
   readonly #levels: readonly Level[];
   readonly #root: Node;
   readonly #nodes = new Map<string, Node>();
+  #changes = 0;
   #looked: Record<keyof typeof ROUNDS, number> = { branches: 0, leaves: 0 };
 
   /** `levels`: what stands below the root; the leaves are what stands below the last. */
@@ -37,6 +41,11 @@ export class Tree {
     this.#session = session;
     this.#levels = levels;
     this.#root = this.#node(undefined, root, root);
+  }
+
+  /** Another number whenever a leaf may be another than before. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** Names of the nodes right below the root. */
@@ -94,13 +103,12 @@ export class Tree {
         'leaves',
         all.filter((node) => this.#isLeaf(node)),
       ),
-      this.#root,
     ];
+    const root = due.includes(this.#root) ? [] : [this.#root];
     await Promise.all(
-      due.map(async (node) => {
-        const answer = this.#isLeaf(node)
-          ? (await this.#session.getData(node.path, false))?.stat.mzxid
-          : (await this.#session.getChildren(node.path, false))?.stat.pzxid;
+      [...due, ...root].map(async (node) => {
+        const wide = root.includes(node) && node.children.size > WIDE;
+        const answer = await this.#zxidOf(node, wide);
         if (answer === node.zxid || this.#nodes.get(node.path) !== node) return;
         this.#touch(node, touched);
         await this.#visit(node, touched);
@@ -108,6 +116,14 @@ export class Tree {
       }),
     );
     return touched;
+  }
+
+  /** As the server has it; `wide`: without its names. */
+  async #zxidOf(node: Node, wide: boolean): Promise<bigint | undefined> {
+    const { path } = node;
+    if (this.#isLeaf(node)) return (await this.#session.getData(path, false))?.stat.mzxid;
+    if (wide) return (await this.#session.exists(path, false))?.pzxid;
+    return (await this.#session.getChildren(path, false))?.stat.pzxid;
   }
 
   #due(kind: keyof typeof ROUNDS, nodes: readonly Node[]): readonly Node[] {
@@ -123,6 +139,7 @@ export class Tree {
       const found = await this.#session.getData(node.path, true);
       node.leaf = found === undefined ? undefined : { path: node.path, ...found };
       node.zxid = found?.stat.mzxid;
+      this.#changes++;
       return;
     }
     const names = level.kind === 'only' ? level.names : await this.#list(node, level.keep);
@@ -161,6 +178,7 @@ export class Tree {
   }
 
   #drop(node: Node): void {
+    this.#changes++;
     for (const child of [...node.children.values()]) this.#drop(child);
     node.parent?.children.delete(node.name);
     this.#nodes.delete(node.path);

@@ -72,7 +72,8 @@ export function withMark(
   { fields }: Shape,
 ): string {
   const { sonde: _, ...rest } = parseExactJson(data) as Record<string, unknown>;
-  if (weight !== undefined) setField(rest, fields.weight.split('.'), weight);
+  const standing = fieldIn(parseObject(data) ?? {}, fields.weight);
+  if (weight !== undefined && weight !== standing) setField(rest, fields.weight.split('.'), weight);
   return JSON.stringify({ ...rest, ...(mark === undefined ? {} : { sonde: mark }) });
 }
 

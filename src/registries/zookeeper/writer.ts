@@ -205,15 +205,11 @@ export class NodeWriter {
     if (decision.kind === 'receipt') return receipt(decision.receipt, decision.detail);
     if (foreign.length > 0 && !request.force)
       return receipt('contested', 'a rule of somebody else for this provider stands there');
-    const add =
-      decision.mark === undefined
-        ? NO_RULES
-        : this.#rules(
-            parametersOf(asked.desired, decision.weight, this.#options.weight ?? DUBBO_WEIGHT),
-            said.some((disabled) => disabled !== undefined),
-            address,
-            scene,
-          );
+    const parameters = parametersOf(asked.desired, decision.weight, this.#options.weight ?? DUBBO_WEIGHT);
+    if (parameters !== undefined && services.length === 0 && this.#layout.documentFolder !== undefined)
+      return receipt('refused', `no interface is mapped to ${service}: its consumers cannot be told`);
+    const wasDisabled = said.some((disabled) => disabled !== undefined);
+    const add = decision.mark === undefined ? NO_RULES : this.#rules(parameters, wasDisabled, address, scene);
     const unknown = add.items.find(({ document }) => {
       const found = scene.documents.get(document);
       return found !== undefined && (found.read === undefined || found.read.off);

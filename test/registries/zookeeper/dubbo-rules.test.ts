@@ -242,6 +242,18 @@ describeWith('zookeeper', ZOOKEEPER_PROGRAM, 'rules for Dubbo’s consumers', ()
     });
   });
 
+  it('are not made for an application without interfaces, which is said', async () => {
+    const spring = { layout: 'dubbo-applications', root: `${root}-services`, metadataRoot: root };
+    registry = make(zookeeperRegistry, options(spring), scope);
+    await peer.put(`${root}-services/cart/10.0.0.1:80`, '{"address":"10.0.0.1","port":80}', true);
+    const target = await instance('10.0.0.1:80', 'cart');
+    expect(await one(request(target, HEALTHY))).toMatchObject({ kind: 'written' });
+    expect(await one(request(target, DEAD))).toMatchObject({
+      kind: 'refused',
+      detail: expect.stringContaining('no interface is mapped to cart') as string,
+    });
+  });
+
   it('say once what is no provider', async () => {
     const log = new QuietLog();
     await peer.put(`${root}/${CART}/providers/${encodeURIComponent('dubbo://')}`, '');
