@@ -59,14 +59,21 @@ function cell<K extends Kind>(kind: K, key: string, params: ParamsOf<K>, weight 
   return { key, kind, params, weight } as Cell;
 }
 
-export const LOSSES = [0, 0.001, 0.01, 0.05, 0.1, 0.3];
-export const SHARES = [1, 0.5, 0.35, 0.3];
-export const FACTORS = [2, 3, 5, 10];
-export const PERIODS = [10, 20, 40, 60, 120, 300, 600];
-export const BURSTS = [500, 1_000, 2_000, 4_000, 8_000];
+const LOSSES = [0, 0.001, 0.01, 0.05, 0.1, 0.3];
+const SHARES = [1, 0.5, 0.35, 0.3];
+const FACTORS = [2, 3, 5, 10];
+const PERIODS = [10, 20, 40, 60, 120, 300, 600];
+const BURSTS = [500, 1_000, 2_000, 4_000, 8_000];
 export const VANTAGES = [1, 3];
 /** Target-years over all seeds. */
-const YEARS: Readonly<Record<number, number>> = { 0: 20, 0.001: 20, 0.01: 100, 0.05: 20, 0.1: 30, 0.3: 10 };
+const YEARS: Readonly<Record<number, number>> = {
+  0: 5,
+  0.001: 5,
+  0.01: 100,
+  0.05: 5,
+  0.1: 30,
+  0.3: 10,
+};
 
 export interface Extent {
   readonly seeds: number;
@@ -105,9 +112,9 @@ function ofSonde(
     for (const loss of [0.01, 0.1, 0.3])
       for (const how of ['black-hole', 'refused'] as const)
         list.push(
-          cell('crash', `S03/${v}/${how}/${loss}`, { vantages, loss, how, trials: trials(2_500) }, 8),
+          cell('crash', `S03/${v}/${how}/${loss}`, { vantages, loss, how, trials: trials(1_500) }, 8),
         );
-    const short = { vantages, loss: 0.01, how: 'black-hole', timeout: 500, trials: trials(2_500) } as const;
+    const short = { vantages, loss: 0.01, how: 'black-hole', timeout: 500, trials: trials(1_500) } as const;
     list.push(cell('crash', `S03/${v}/black-hole/0.01/500ms`, short, 8));
     for (const share of SHARES)
       list.push(
@@ -132,12 +139,12 @@ function ofSonde(
       cell(
         'slow',
         `S07/${v}/1`,
-        { vantages, factor: 1, trials: ((vantages === 1 ? 5 : 3) * part) / seeds },
+        { vantages, factor: 1, trials: ((vantages === 1 ? 4 : 3) * part) / seeds },
         30,
       ),
     );
     for (const length of BURSTS) {
-      const days = (1_200 * part) / seeds;
+      const days = (600 * part) / seeds;
       list.push(cell('bursts', `S08/${v}/all/${length}`, { vantages, length, everywhere: true, days }, 2));
       if (vantages > 1)
         list.push(
@@ -146,7 +153,7 @@ function ofSonde(
     }
     for (const period of PERIODS)
       list.push(
-        cell('flapping', `S09/${v}/${period}`, { vantages, period: period * 1_000, trials: trials(200) }, 4),
+        cell('flapping', `S09/${v}/${period}`, { vantages, period: period * 1_000, trials: trials(100) }, 4),
       );
     for (const { id, severalOnly, targets } of FAULTS) {
       if (vantages === 1 && severalOnly === true) continue;
@@ -171,7 +178,7 @@ function ofPeers(
       const name = `${rule}/${mode}`;
       for (const loss of [0.01, 0.1, 0.3]) {
         list.push(
-          cell('peerQuiet', `peer/S01/${name}/${loss}`, { rule, mode, loss, years: (5 * part) / seeds }, 1),
+          cell('peerQuiet', `peer/S01/${name}/${loss}`, { rule, mode, loss, years: (2 * part) / seeds }, 1),
         );
         list.push(
           cell('peerCrash', `peer/S03/${name}/${loss}`, {
@@ -201,7 +208,7 @@ function ofPeers(
             rule,
             mode,
             length,
-            days: (600 * part) / seeds,
+            days: (300 * part) / seeds,
           }),
         );
     }

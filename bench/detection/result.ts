@@ -18,7 +18,11 @@ export function merge(results: readonly Result[]): Result {
   const sums: Record<string, number> = {};
   const maxima: Record<string, number> = {};
   for (const one of results) {
-    for (const [name, values] of Object.entries(one.samples)) (samples[name] ??= []).push(...values);
+    for (const [name, values] of Object.entries(one.samples)) {
+      const known = samples[name];
+      if (known === undefined) samples[name] = [...values];
+      else known.push(...values);
+    }
     for (const [name, value] of Object.entries(one.sums)) sums[name] = (sums[name] ?? 0) + value;
     for (const [name, value] of Object.entries(one.maxima))
       maxima[name] = Math.max(maxima[name] ?? Number.NEGATIVE_INFINITY, value);

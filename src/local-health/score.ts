@@ -25,12 +25,13 @@ export interface Score {
   readonly value: number;
   /** One phrase for each event of the last second that had any; empty once the value is 0. */
   readonly reasons: readonly string[];
-  /** Looks, and those that network or resolver stopped, of about the last 5 s. */
+  /** Looks, those that network or resolver stopped, and failures that were contradicted, of about the last 5 s. */
   readonly looks: number;
   readonly cutOff: number;
+  readonly contradicted: number;
 }
 
-export const WELL: Score = { value: 0, reasons: [], looks: 0, cutOff: 0 };
+export const WELL: Score = { value: 0, reasons: [], looks: 0, cutOff: 0, contradicted: 0 };
 
 const HIGHEST = 8;
 /**
@@ -52,18 +53,20 @@ interface Event {
 export function nextScore(before: Score, second: Second): Score {
   const looks = before.looks * KEEP + second.looks;
   const cutOff = before.cutOff * KEEP + second.cutOff;
-  const events = eventsOf(second, cutOff / Math.max(1, looks));
+  const contradicted = before.contradicted * KEEP + second.contradicted;
+  const known = { looks, cutOff, contradicted };
+  const events = eventsOf(second, cutOff / Math.max(1, looks), contradicted / Math.max(1, looks));
   const reasons = events.map(({ reason }) => reason);
   const late = second.lateLooks > 0 ? [`${second.lateLooks} looks began more than 1 s late`] : [];
   const by = events.reduce((sum, { points }) => sum + points, 0);
   const raised = Math.min(HIGHEST, before.value + by);
   const value = late.length > 0 ? Math.max(raised, Math.min(HIGHEST_BY_LATENESS, raised + 1)) : raised;
-  if (events.length > 0 || late.length > 0) return { value, reasons: [...reasons, ...late], looks, cutOff };
+  if (events.length > 0 || late.length > 0) return { value, reasons: [...reasons, ...late], ...known };
   const calmer = Math.max(0, before.value - 1);
-  return { value: calmer, reasons: calmer === 0 ? [] : before.reasons, looks, cutOff };
+  return { value: calmer, reasons: calmer === 0 ? [] : before.reasons, ...known };
 }
 
-function eventsOf(second: Second, shareCutOff: number): readonly Event[] {
+function eventsOf(second: Second, shareCutOff: number, shareContradicted: number): readonly Event[] {
   const events: Event[] = [];
   if (second.lag > 100)
     events.push({ points: second.lag > 500 ? 2 : 1, reason: `event loop ${Math.round(second.lag)} ms late` });
@@ -77,7 +80,8 @@ function eventsOf(second: Second, shareCutOff: number): readonly Event[] {
     events.push({ points: 2, reason: 'our network or resolver stops most looks' });
   if (mostFailed(second.anchorsFailed, second.anchors))
     events.push({ points: 2, reason: `${second.anchorsFailed} of ${second.anchors} anchors not reached` });
-  if (second.contradicted >= 5)
+  // Where looks are lost on all paths every vantage contradicts every other: that is loss, and nobody is ill.
+  if (second.contradicted >= 5 && shareContradicted >= 0.5)
     events.push({ points: 1, reason: `${second.contradicted} failures contradicted by other vantages` });
   if (second.registriesLost > 0)
     events.push({ points: 1, reason: `${second.registriesLost} registries stopped answering` });

@@ -86,6 +86,7 @@ export class Gate {
       this.#brake,
       {
         pending: candidates.length,
+        suspects: countSuspects(records, now),
         total: records.size,
         now,
         released: this.#released,
@@ -138,6 +139,22 @@ export class Gate {
     this.#decision = decision;
     this.#floored = floored;
   }
+}
+
+/** Milliseconds without reach from which on a target may be about to be dead: a lost look is answered sooner by another. */
+const SUSPECT = 1_000;
+
+function countSuspects(records: ReadonlyMap<InstanceId, InstanceRecord>, now: number): number {
+  let suspects = 0;
+  for (const { health, instance, targets } of records.values()) {
+    if (health.health === 'dead' || instance.draining) continue;
+    for (const { lostSince } of targets.values()) {
+      if (lostSince === null || now - lostSince < SUSPECT) continue;
+      suspects++;
+      break;
+    }
+  }
+  return suspects;
 }
 
 /** How many they are, and what they have in common that the others have not. */

@@ -69,7 +69,7 @@ export type BrakeDecision = 'pass' | 'wait' | 'frozen' | 'doubted';
 
 const MINUTE = 60_000;
 const ALWAYS = 3;
-/** A mass event is complete when it has not grown for this long, or is this old. */
+/** A mass event is complete when no suspect is left, when it has not grown for this long, or is this old. */
 const SETTLED = 2_000;
 const PATIENCE = 10_000;
 /** A freeze ends when the share has been small enough for this long. */
@@ -83,6 +83,8 @@ export function brake(
   state: BrakeState,
   input: {
     readonly pending: number;
+    /** Those that nobody has reached for a second and that are not judged yet: the event may still be growing. */
+    readonly suspects?: number;
     readonly total: number;
     readonly now: number;
     readonly released: boolean;
@@ -91,20 +93,21 @@ export function brake(
   },
   limits: BrakeLimits,
 ): { readonly state: BrakeState; readonly decision: BrakeDecision } {
-  const { pending, total, now } = input;
+  const { pending, total, now, suspects = 0 } = input;
   const recent = state.recent.filter((at) => now - at < MINUTE);
   const affected = pending + recent.length;
   if (pending === 0) return { state: { recent, mass: null, frozen: null }, decision: 'pass' };
   if (input.released) return { state: { recent, mass: null, frozen: null }, decision: 'pass' };
-  const grown = state.mass === null || pending > state.mass.size;
+  const size = pending + suspects;
+  const grown = state.mass === null || size > state.mass.size;
   const mass = {
     began: state.mass?.began ?? now,
     grew: state.mass === null || grown ? now : state.mass.grew,
-    size: Math.max(pending, state.mass?.size ?? 0),
+    size: Math.max(size, state.mass?.size ?? 0),
   };
   if (input.doubted === true)
     return { state: { recent, mass, frozen: { calmSince: null } }, decision: 'doubted' };
-  if (affected <= Math.max(ALWAYS, Math.floor(total * limits.allowance)))
+  if (affected + suspects <= Math.max(ALWAYS, Math.floor(total * limits.allowance)))
     return { state: { recent, mass: null, frozen: null }, decision: 'pass' };
 
   if (affected > total * limits.freezeAbove)
@@ -113,7 +116,9 @@ export function brake(
     const calmSince = state.frozen.calmSince ?? now;
     if (now - calmSince < THAW) return { state: { recent, mass, frozen: { calmSince } }, decision: 'frozen' };
   }
-  const complete = now - mass.grew >= SETTLED || now - mass.began >= PATIENCE;
+  // Nobody is between alive and dead any more: the cut is whole.
+  const whole = input.suspects !== undefined && suspects === 0;
+  const complete = whole || now - mass.grew >= SETTLED || now - mass.began >= PATIENCE;
   // The batch goes out once: what dies after it is another event.
   return complete
     ? { state: { recent, mass: null, frozen: null }, decision: 'pass' }

@@ -182,6 +182,7 @@ export class Instances {
     const beside = shadow === undefined ? {} : { shadow: { verdict: shadow.verdict } };
     this.#deps.report({ kind: 'observed', observation, verdict, ...beside });
     const now = this.#deps.clock.now();
+    target.lostSince = lostSince(target, observation);
     if (isFresh(observation)) target.freshAt = now;
     const { health, reason } = target.judged;
     if (verdict.health !== health) target.since = now;
@@ -255,6 +256,13 @@ export class Instances {
 /** What counted for nothing is no news of the target. */
 function isFresh({ outcome, credible }: Observation): boolean {
   return outcome.kind === 'pass' || (outcome.kind === 'fail' && credible !== false);
+}
+
+/** Since when nobody reached it. A look that began before the last news of it tells nothing new. */
+function lostSince({ lostSince: since, freshAt }: TargetRecord, { outcome, at, duration }: Observation) {
+  if (outcome.kind === 'skip') return since;
+  if (outcome.kind === 'pass' || outcome.reached) return null;
+  return since ?? (at - duration >= freshAt ? at - duration : null);
 }
 
 function savedShadow({ check, shadow }: TargetRecord): Pick<SavedTarget, 'shadow'> {

@@ -26,6 +26,8 @@ export interface TargetRecord {
   since: number;
   /** `Clock.now()` of the last outcome that counted; of the start before the first. */
   freshAt: number;
+  /** When the first of the looks began that have not reached it since; null where the last one did. */
+  lostSince: number | null;
   /** The rule's state and numbers after the last outcome, undefined before the first. */
   state: unknown;
   /** The state of the shadow rule after it. */
@@ -168,6 +170,7 @@ export function retarget(
       judged: old?.judged ?? { target: target.id, health, reason },
       since: old?.since ?? target.seed.since ?? now,
       freshAt: old?.freshAt ?? now,
+      lostSince: old?.check === check ? old.lostSince : null,
       state: old?.check === check ? old.state : target.seed.saved,
       shadow: old?.check === check ? old.shadow : target.seed.savedShadow,
       numbers: old?.check === check ? old.numbers : undefined,

@@ -40,7 +40,7 @@ export interface WriteBackDeps {
 
 const INSTANCE_BURST = 3;
 /** Seconds of the registry's rate that may come at once. */
-const REGISTRY_BURST = 4;
+const REGISTRY_BURST = 10;
 
 export class WriteBack {
   readonly #deps: WriteBackDeps;

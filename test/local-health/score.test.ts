@@ -38,7 +38,8 @@ describe('the score of local health', () => {
     ['the network stops half of the looks', { cutOff: 5 }, 2],
     ['the network stops fewer', { cutOff: 4 }, 0],
     ['4 contradictions', { contradicted: 4 }, 0],
-    ['5 contradictions', { contradicted: 5 }, 1],
+    ['5 contradictions of 10 looks', { contradicted: 5, looks: 10 }, 1],
+    ['5 contradictions of 20 looks: every path loses some', { contradicted: 5, looks: 20 }, 0],
     ['a registry is lost', { registriesLost: 1 }, 1],
     ['several at once', { lag: 600, anchorsFailed: 3, lateLooks: 1 }, 4],
   ])('%s: %o is worth %i', (_title, second, points) => {

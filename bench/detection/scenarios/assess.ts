@@ -88,7 +88,8 @@ export function assess(input: {
 
 /** Dead now, or a moment ago: the verdict may be on its way. */
 function lately(truth: Scene['truth'], target: number, at: number): boolean {
-  for (let before = 0; before <= 3_000; before += 500) if (truth(target, at - before) === 'dead') return true;
+  for (let before = 0; before <= 3_000; before += 500)
+    if (truth(target, at - before) === 'dead' || truth(target, at - before) === 'draining') return true;
   return false;
 }
 

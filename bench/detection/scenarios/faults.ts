@@ -49,7 +49,7 @@ function during(at: number, length = FIVE_MINUTES): boolean {
   return at >= FAULT_AT && at < FAULT_AT + length;
 }
 
-export function zoneOf(target: number): number {
+function zoneOf(target: number): number {
   return target % 3;
 }
 
@@ -97,9 +97,9 @@ const rackDies: Scene['truth'] = (target, at) =>
   during(at, 600_000) && rackOf(target) < 6 ? 'dead' : 'healthy';
 const starved = (seed: number) => starvation(seed, FAULT_AT, FAULT_AT + 120_000, 1_500);
 const lossStep = (at: number): number => (during(at) ? 0.2 : QUIET);
-/** Batches of fifty restart every 30 s, 20 s each. */
+/** One of every service restarts each 30 s, for 20 s. */
 const restarts = (target: number, at: number): boolean => {
-  const since = at - FAULT_AT - Math.floor(target / 50) * 30_000;
+  const since = at - FAULT_AT - rackOf(target) * 30_000;
   return since >= 0 && since < 20_000;
 };
 
@@ -153,15 +153,15 @@ export const FAULTS: readonly Fault[] = [
   })),
   fault(
     'S17-plain',
-    'S17 rolling deploy, 50 of 400 every 30 s, 20 s each',
+    'S17 rolling deploy, 5 % every 30 s, 20 s each',
     () => ({ truth: (target, at) => (restarts(target, at) ? 'dead' : 'healthy'), dies: 'refused' }),
-    { lasts: 480_000 },
+    { lasts: 750_000 },
   ),
   fault(
     'S17-draining',
     'S17 the same, draining before',
     () => ({ truth: (target, at) => (restarts(target, at) ? 'draining' : 'healthy'), dies: 'refused' }),
-    { lasts: 480_000 },
+    { lasts: 750_000 },
   ),
   fault('S19', 'S19 20 % loss on all paths, 5 min', () => ({ loss: lossStep }), { targets: 1_000 }),
   fault(

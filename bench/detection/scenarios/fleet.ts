@@ -120,7 +120,7 @@ export async function fleet(seed: number, { fault: id, vantages, options }: Flee
   });
 }
 
-export function serviceOf(target: number): string {
+function serviceOf(target: number): string {
   return `s${Math.floor(target / SERVICE)}`;
 }
 

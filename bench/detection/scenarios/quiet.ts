@@ -57,7 +57,7 @@ export interface QuietTarget {
 }
 
 /** What the network makes of a look. */
-export type Fate = 'answered' | 'lost' | 'hang';
+type Fate = 'answered' | 'lost' | 'hang';
 
 export interface QuietInput {
   readonly target: number;

@@ -205,9 +205,9 @@ export class Prober {
       this.#confirm(slot, turn, step.confirmations);
   }
 
-  /** Who is blind need not have voted. */
+  /** Who is blind or starved need not have voted: he says so himself. */
   #votes(): readonly string[] {
-    return this.#options.vantages.filter(({ local }) => local?.blind !== true).map(({ name }) => name);
+    return this.#options.vantages.filter(({ local }) => !isExcused(local)).map(({ name }) => name);
   }
 
   /** Asks the vantages after the one that missed it; then it is that one's turn, or the next's that was not asked. */
@@ -236,4 +236,11 @@ export class Prober {
     if (before !== after) this.#agenda.set(id, nextSlot(now + after / 2, after, phaseOf(id, after)));
     this.#arm();
   }
+}
+
+function isExcused(local: LocalHealth | undefined): boolean {
+  if (local === undefined) return false;
+  return (
+    local.blind || (local.quarantined && local.reasons.some((reason) => reason.startsWith('event loop')))
+  );
 }

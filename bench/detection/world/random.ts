@@ -4,7 +4,7 @@
  */
 
 /** Milliseconds that share a fate. */
-export const SLOT = 50;
+const SLOT = 50;
 const GOLDEN = 0x9e3779b1;
 
 /** MurmurHash3's 32-bit finaliser over two words: every input bit reaches every output bit. */

@@ -12,7 +12,7 @@ import { type Evidence, evidenceOf, NOT_REACHED, PASSED } from '../evidence.ts';
 import { deadSpan, deadThreshold, deadWeight, missedWhenAlive } from './dead.ts';
 import { explain } from './explain.ts';
 import { FLAP_MEMORY, healthyAt, holdAfter, recoveryWeights } from './recovery.ts';
-import { SLOW_AT, SLOW_SUSPECTED, slowWeight } from './slow.ts';
+import { SLOW_AT, SLOW_LIKELY, SLOW_SUSPECTED, slowWeight } from './slow.ts';
 import { type AdaptiveState, initialState, type Run, restoreState, tallied, together } from './state.ts';
 import { SUB_HEALTHY_AT, subHealthyWeights } from './sub-healthy.ts';
 
@@ -317,6 +317,7 @@ function cadenceOf(state: AdaptiveState, backgroundLoss: number): Cadence {
     case 'unknown':
     case 'healthy':
       if (run !== null) return { within: 250 };
+      if (slow > SLOW_LIKELY) return { within: 250 };
       if (slow > SLOW_SUSPECTED || row < 0) return { within: 500 };
       if (health === 'unknown') return 'suspicious';
       return ill >= CALM || (ill > 0 && row < passesToCalm(backgroundLoss)) ? { within: 500 } : 'normal';

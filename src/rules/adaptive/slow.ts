@@ -10,6 +10,8 @@ const FLOOR = 5;
 export const SLOW_AT = 14;
 /** From here on the target is looked at more often. */
 export const SLOW_SUSPECTED = 3;
+/** From here on as often as may be: chance alone seldom comes so far, and time is all that is missing. */
+export const SLOW_LIKELY = SLOW_AT / 2;
 
 /**
  * What the latency of one pass weighs: `clip(d/s^2 (x - d/2), +-2.5)` with `x = ln L - ln median`, `d = ln 2.5`,

@@ -121,6 +121,7 @@ describe('the adaptive window', () => {
     const seen = heard('++++++', { peers: { total: 9, serving: 9, latency } }, () => 'here', HEALTHY, 60);
     expect(seen.at(-1)?.verdict).toMatchObject({ health: 'sub-healthy', reason: 'slow' });
     expect(seen[1]?.cadence).toEqual({ within: 500 });
+    expect(seen[2]?.cadence).toEqual({ within: 250 });
   });
 
   it('looks again sooner the more it suspects', () => {
