@@ -52,7 +52,8 @@ export interface Job {
 export async function run({ cell, seed }: Job): Promise<Result> {
   // Kind and parameters were put together by `cell`, which knows both.
   const scenario = SCENARIOS[cell.kind] as (seed: number, params: unknown) => Result | Promise<Result>;
-  return await scenario(seed, cell.params);
+  const found = await scenario(seed, cell.params);
+  return found;
 }
 
 function cell<K extends Kind>(kind: K, key: string, params: ParamsOf<K>, weight = 1): Cell {

@@ -6,7 +6,7 @@ const Z = 1.96;
  * Exact two-sided 95 % interval of the mean of a Poisson count (Garwood 1936): half of the chi-squared quantiles at 2k and 2k + 2
  * degrees of freedom. 0: 0 to 3.69; 5: 1.62 to 11.67.
  */
-function poissonInterval(count: number): readonly [low: number, high: number] {
+export function poissonInterval(count: number): readonly [low: number, high: number] {
   return [count === 0 ? 0 : gammaQuantile(count, 0.025), gammaQuantile(count + 1, 0.975)];
 }
 

@@ -3,6 +3,7 @@
 import { parentPort } from 'node:worker_threads';
 import { type Job, run } from './jobs.ts';
 
-parentPort?.on('message', async (job: Job) => {
-  parentPort?.postMessage(await run(job));
+parentPort?.on('message', (job: Job) => {
+  // What fails ends the thread, and is told by that.
+  void run(job).then((found) => parentPort?.postMessage(found));
 });

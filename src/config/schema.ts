@@ -79,7 +79,7 @@ const write = z.strictObject({
   }),
   writer: name.default('sonde').meta({ description: 'Name in the mark' }),
   maxPerSecond: z.number().min(0.1).max(10_000).default(50).meta({
-    description: 'Writes per second of the whole registry; bursts of four times that',
+    description: 'Writes per second of the whole registry; bursts of ten times that',
   }),
   perInstanceEvery: span(
     0,

@@ -83,6 +83,18 @@ describe('the brake of a registry', () => {
     ).toEqual(['wait', 'wait', 'wait', 'wait', 'pass']);
   });
 
+  it('takes those for part of a mass that nobody reaches any more, and writes once there is none of them left', () => {
+    // Few are dead yet, but many are about to be: none of them goes out alone.
+    expect(decide(CALM, { pending: 2, suspects: 10, total: 100 }).decision).toBe('wait');
+    expect(decide(CALM, { pending: 2, suspects: 1, total: 100 }).decision).toBe('pass');
+    const first = decide(CALM, { pending: 10, suspects: 20, total: 100, now: 0 });
+    // One became dead that was a suspect: the mass has not grown, and it is not whole yet.
+    const second = decide(first.state, { pending: 25, suspects: 5, total: 100, now: 1_000 });
+    expect(second.decision).toBe('wait');
+    expect(decide(second.state, { pending: 30, suspects: 0, total: 100, now: 1_100 }).decision).toBe('pass');
+    expect(decide(second.state, { pending: 25, suspects: 5, total: 100, now: 2_000 }).decision).toBe('pass');
+  });
+
   it('waits ten seconds at most while a mass grows', () => {
     const steps = Array.from({ length: 11 }, (_, second): [number, number] => [second * 1_000, 20 + second]);
     const decisions = run(steps);
@@ -129,7 +141,7 @@ describe('the brake of a registry', () => {
 
   function decide(
     state: BrakeState,
-    input: { pending: number; total: number; now?: number; released?: boolean },
+    input: { pending: number; suspects?: number; total: number; now?: number; released?: boolean },
   ) {
     return brake(state, { now: 0, released: false, ...input }, LIMITS);
   }

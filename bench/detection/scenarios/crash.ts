@@ -4,6 +4,7 @@ import { intervalOf, type Mode, PEERS } from '../peers/peers.ts';
 import { watch } from '../peers/watch.ts';
 import { type Result, result } from '../result.ts';
 import { Fleet } from '../sonde/fleet.ts';
+import { shippingRule } from '../sonde/rule.ts';
 import { CHANNEL, chance, streamOf } from '../world/random.ts';
 import { ANSWERED, Chances, lost, REFUSED, type World } from '../world/world.ts';
 import { INTERVAL } from './quiet.ts';
@@ -48,7 +49,7 @@ class Mortal implements World {
 
 /** Deaths are spread: of a thousand targets one dies every few seconds. */
 export function crash(seed: number, params: CrashParams): Result {
-  const { vantages, trials, timeout = 1_000, interval = INTERVAL } = params;
+  const { vantages, trials, timeout = 1_000, interval = INTERVAL, options = {} } = params;
   const world = new Mortal(seed, params);
   const found: number[] = [];
   const flagged: number[] = [];
@@ -82,6 +83,7 @@ export function crash(seed: number, params: CrashParams): Result {
     vantages,
     interval,
     timeout,
+    rule: shippingRule(interval, options),
     service: (index) => `s${index % 15}`,
     turned: (index, { at, to }) => {
       const died = world.diesAt[index] ?? Number.POSITIVE_INFINITY;

@@ -11,6 +11,7 @@ export const TIMELINE = { from: 400_000, ill: 460_000, well: 1_060_000, until: 1
 const SHARE = 0.5;
 /** As numbers, since results are numbers. */
 export const STATES = ['healthy', 'sub-healthy', 'dead'] as const;
+const NUMBERS: Readonly<Record<string, number>> = { healthy: 0, 'sub-healthy': 1, dead: 2 };
 
 /** Changes as `at, state, at, state, ...` by rule. */
 export function timeline(seed: number): Result {
@@ -29,14 +30,7 @@ export function timeline(seed: number): Result {
     timeout: TIMEOUT,
     service: () => 's',
     turned: (target, { at, to }) => {
-      if (target === 0)
-        samples.sonde?.push(
-          at,
-          Math.max(
-            0,
-            STATES.findIndex((state) => state === to),
-          ),
-        );
+      if (target === 0) samples.sonde?.push(at, NUMBERS[to] ?? 0);
     },
   });
   for (let target = 0; target < 6; target++) fleet.add(target);
