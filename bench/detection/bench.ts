@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { type Cell, type Job, VANTAGES } from './jobs.ts';
-import { runAll } from './pool.ts';
+import { type Kept, runAll } from './pool.ts';
 import { Book } from './report/book.ts';
 import { type Line, linesOf } from './report/lines.ts';
 import type { Result } from './result.ts';
@@ -19,9 +19,10 @@ export async function bench(
   seeds: readonly number[],
   threads: number,
   told: (job: Job) => void,
+  kept?: Kept,
 ): Promise<Outcome> {
   const jobs = cells.flatMap((cell) => seeds.map((seed): Job => ({ cell, seed })));
-  const results = await runAll(jobs, threads, told);
+  const results = await runAll(jobs, threads, told, kept);
   const byKey = new Map<string, Result[]>();
   for (const [index, { cell }] of jobs.entries()) {
     const one = results[index];

@@ -68,10 +68,10 @@ const BURSTS = [500, 1_000, 2_000, 4_000, 8_000];
 export const VANTAGES = [1, 3];
 /** Target-years over all seeds. */
 const YEARS: Readonly<Record<number, number>> = {
-  0: 5,
-  0.001: 5,
+  0: 2,
+  0.001: 2,
   0.01: 100,
-  0.05: 5,
+  0.05: 2,
   0.1: 30,
   0.3: 10,
 };
@@ -107,7 +107,7 @@ function ofSonde(
     }
     for (const loss of [0.01, 0.1, 0.3])
       for (const timeout of [500, 1_000, 1_500]) {
-        const years = (2 * part) / seeds;
+        const years = (0.5 * part) / seeds;
         list.push(cell('packets', `S02/${v}/${loss}/${timeout}`, { vantages, loss, timeout, years }, 3));
       }
     for (const loss of [0.01, 0.1, 0.3])

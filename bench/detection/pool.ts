@@ -4,11 +4,20 @@ import { Worker } from 'node:worker_threads';
 import { type Job, run } from './jobs.ts';
 import type { Result } from './result.ts';
 
+/** What an earlier run that was interrupted has found already. */
+export interface Kept {
+  recall(job: Job): Result | undefined;
+  keep(job: Job, result: Result): void;
+}
+
+const NOTHING_KEPT: Kept = { recall: () => undefined, keep: () => undefined };
+
 /** `told` hears of each finished job. None of the threads: in this one. */
 export async function runAll(
   jobs: readonly Job[],
   threads: number,
   told: (job: Job) => void,
+  kept: Kept = NOTHING_KEPT,
 ): Promise<readonly Result[]> {
   const results: Result[] = [];
   // The long ones first, so that no thread is left alone with one at the end.
@@ -18,7 +27,9 @@ export async function runAll(
   let next = 0;
   const work = async (runs: (job: Job) => Promise<Result>): Promise<void> => {
     for (let one = order[next++]; one !== undefined; one = order[next++]) {
-      results[one.index] = await runs(one.job);
+      const found = kept.recall(one.job) ?? (await runs(one.job));
+      kept.keep(one.job, found);
+      results[one.index] = found;
       told(one.job);
     }
   };

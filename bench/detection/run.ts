@@ -1,5 +1,6 @@
 /**
- * The detection bench: `npm run bench:detection [-- --quick] [--seeds 11,22] [--only TEXT] [--out DIR] [--docs] [--threads N]`. Virtual time,
+ * The detection bench: `npm run bench:detection [-- --quick] [--seeds 11,22] [--only TEXT] [--out DIR] [--docs] [--threads N]
+ * [--keep DIR]`; `--keep` goes on where an interrupted run with the same code stopped. Virtual time,
  * the shipping rule, engine parts, local health, pipeline and guard, and the rules of others in the same worlds. Fails where a line
  * is crossed. `--docs` puts table and charts into docs/.
  */
@@ -9,6 +10,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bench } from './bench.ts';
 import { cells as allCells, type Job } from './jobs.ts';
+import { keptIn } from './kept.ts';
 import { timelines, tradeOff } from './report/charts.ts';
 import { markdownOf } from './report/markdown.ts';
 
@@ -20,6 +22,7 @@ const { values } = parseArgs({
     out: { type: 'string', default: resolve(import.meta.dirname, '../../.bench') },
     docs: { type: 'boolean', default: false },
     threads: { type: 'string', default: '2' },
+    keep: { type: 'string' },
   },
 });
 const all = values.seeds.split(',').map(Number);
@@ -43,7 +46,13 @@ const told = ({ cell, seed }: Job): void => {
   else if (count % 50 === 0 || count === cells.length * seeds.length) process.stderr.write(`${text}\n`);
 };
 
-const { book, lines, qos } = await bench(cells, seeds, Number(values.threads), told);
+const { book, lines, qos } = await bench(
+  cells,
+  seeds,
+  Number(values.threads),
+  told,
+  values.keep === undefined ? undefined : keptIn(values.keep),
+);
 if (process.stderr.isTTY) process.stderr.write('\n');
 const markdown = markdownOf(book, lines, seeds);
 const charts = {
