@@ -1,37 +1,11 @@
-import { type AddressInfo, connect, createServer } from 'node:net';
 import { expect, it } from 'vitest';
 import { consulRegistry } from '../../src/registries/consul/registry.ts';
 import { Follower, make } from '../contracts/registry.contract.ts';
 import { ConsulServer } from '../support/consul-server.ts';
+import { countingProxy } from '../support/counting-proxy.ts';
 import { describeWith } from '../support/servers.ts';
 
 const INSTANCES = 10_000;
-
-/** In front of Consul: counts what it says. */
-async function counting(
-  scope: AsyncDisposableStack,
-  endpoint: string,
-): Promise<{ url: string; bytes: () => number }> {
-  let bytes = 0;
-  const to = Number(new URL(endpoint).port);
-  const proxy = createServer((client) => {
-    const server = connect(to, '127.0.0.1');
-    server.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-    });
-    client.pipe(server).pipe(client);
-    for (const socket of [client, server])
-      socket.on('error', () => {
-        client.destroy();
-        server.destroy();
-      });
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  scope.defer(() => {
-    proxy.close();
-  });
-  return { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, bytes: () => bytes };
-}
 
 function service(name: string, i: number): object {
   const Service = { ID: `${name}-${i}`, Service: name, Address: `10.${i >> 8}.${i & 255}.1`, Port: 80 };
@@ -54,7 +28,8 @@ describeWith('consul', 'consul', 'Consul with ten thousand instances', () => {
       const all = Array.from({ length: INSTANCES }, (_, i) => service(`s${i % services}`, i));
       for (let at = 0; at < INSTANCES; at += 100)
         await consul.call('PUT', '/v1/txn', all.slice(at, at + 100));
-      const { url, bytes } = await counting(scope, consul.endpoint);
+      const { port, bytes } = await countingProxy(scope, Number(new URL(consul.endpoint).port));
+      const url = `http://127.0.0.1:${port}`;
       const heap = process.memoryUsage().heapUsed;
       const follower = new Follower(make(consulRegistry, { endpoints: [url], timeout: '20s' }, scope));
       scope.defer(() => follower.stop());

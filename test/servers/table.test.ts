@@ -20,6 +20,7 @@ describe('the table of npm run test:servers', () => {
   it('counts the tests of each server, and says loudly which was not had', () => {
     const had = [
       { name: 'etcd', version: '3.4.23' },
+      { name: 'nacos', version: '2.5.0, 3.1.0' },
       { name: 'consul', version: '', why: 'Consul 1.22.7 is not in /root/.cache' },
     ];
     const tests = [
@@ -32,12 +33,17 @@ describe('the table of npm run test:servers', () => {
         'writes',
         'skipped',
       ),
+      test('Nacos [nacos 2.5.0]', 'writes', 'passed'),
+      test('Nacos [nacos 3.1.0]', 'writes', 'passed'),
+      test('Nacos [nacos 3.1.0]', 'lists', 'passed'),
       test('the engine', 'runs', 'passed'),
     ];
     expect(serverTable(had, tests)).toBe(`
 server  version  tests run  passed  failed  skipped  why
 etcd    3.4.23   3          1       2       1        weights stand in (other) keys
 consul  –        0          0       0       1        NOT HAD: Consul 1.22.7 is not in /root/.cache
+nacos   2.5.0    1          1       0       0
+nacos   3.1.0    2          2       0       0
 `);
   });
 });

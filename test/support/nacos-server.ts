@@ -6,8 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe } from 'vitest';
-import { programPath } from './servers.ts';
+import { describeUnless, programPath } from './servers.ts';
 
 export type NacosRelease = '2.5.0' | '3.1.0' | '3.1.0 with the health fix';
 
@@ -202,15 +201,8 @@ export function describeWithNacos(release: NacosRelease, title: string, tests: (
       : programPath('java') === undefined
         ? 'no program java'
         : undefined;
-  if (missing === undefined) {
-    describe(title, tests);
-    return;
-  }
-  const reason = `Nacos ${release} is not on this machine (${missing})`;
-  if ((process.env.SONDE_REQUIRE_SERVERS ?? '').split(',').some((name) => name.trim() === 'nacos'))
-    throw new Error(`${title}: ${reason}, and SONDE_REQUIRE_SERVERS asks for it`);
-  process.stderr.write(`skipped: ${title}: ${reason}\n`);
-  describe.skip(`${title} (${reason})`, tests);
+  const why = missing === undefined ? undefined : `Nacos ${release}: ${missing}`;
+  describeUnless('nacos', why, title, tests, release);
 }
 
 function folderOf(release: NacosRelease): string | undefined {

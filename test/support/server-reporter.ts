@@ -45,7 +45,7 @@ export function serverTable(had: readonly Had[], tests: readonly Told[]): string
     }),
   );
   for (const test of tests) {
-    const row = rows.get(serverOf(test) ?? '');
+    const row = rowOf(test, rows);
     if (row === undefined) continue;
     const { state } = test.result();
     row[state === 'pending' ? 'failed' : state]++;
@@ -53,6 +53,9 @@ export function serverTable(had: readonly Had[], tests: readonly Told[]): string
       state === 'skipped' ? /\(([^()]*(?:\([^()]*\)[^()]*)*)\)$/.exec(test.name)?.[1] : undefined;
     if (reason !== undefined) row.reasons.add(reason);
   }
+  // Where releases have rows of their own, there is none for all of them.
+  for (const { server, version } of [...rows.values()])
+    if (rows.has(`${server} ${version}`)) rows.delete(server);
   const head = ['server', 'version', 'tests run', 'passed', 'failed', 'skipped', 'why'];
   const cells = [...rows.values()].map(({ server, version, passed, failed, skipped, reasons }) => [
     server,
@@ -72,11 +75,24 @@ export function serverTable(had: readonly Had[], tests: readonly Told[]): string
   return ['', line(head), ...cells.map(line), ''].join('\n');
 }
 
-/** As `describeUnless` writes it behind the title of what needs a server. */
-function serverOf(test: Told): string | undefined {
+/** As `describeUnless` writes it behind the title of what needs a server, with its release where several are run. */
+function rowOf(test: Told, rows: Map<string, Row>): Row | undefined {
   for (let suite = test.parent; suite.type === 'suite'; suite = suite.parent) {
-    const [, name] = / \[([a-z][a-z0-9-]*)\]$/.exec(suite.name) ?? [];
-    if (name !== undefined) return name;
+    const [, server = '', release] = / \[([a-z][a-z0-9-]*)(?: ([^\]]+))?\]$/.exec(suite.name) ?? [];
+    const whole = rows.get(server);
+    if (release === undefined && whole !== undefined) return whole;
+    if (release === undefined) continue;
+    const key = `${server} ${release}`;
+    const row = rows.get(key) ?? {
+      server,
+      version: release,
+      passed: 0,
+      failed: 0,
+      skipped: 0,
+      reasons: new Set(whole?.reasons),
+    };
+    rows.set(key, row);
+    return row;
   }
   return undefined;
 }

@@ -47,16 +47,18 @@ export function describeWith(server: string, program: string, title: string, tes
 
 /**
  * `describe` for tests that need that server; `why` it cannot be had on this machine, undefined where it is there. By the name
- * behind the title the table of `npm run test:servers` knows whose tests they are.
+ * behind the title the table of `npm run test:servers` knows whose tests they are; a `release` has a row of its own there.
  */
 export function describeUnless(
   server: string,
   why: string | undefined,
   title: string,
   tests: () => void,
+  release?: string,
 ): void {
+  const tag = release === undefined ? `[${server}]` : `[${server} ${release}]`;
   if (why === undefined) {
-    describe(`${title} [${server}]`, tests);
+    describe(`${title} ${tag}`, tests);
     return;
   }
   const reason = `${server} is not on this machine (${why})`;
@@ -64,5 +66,5 @@ export function describeUnless(
   if (required.includes(server))
     throw new Error(`${title}: ${reason}, and SONDE_REQUIRE_SERVERS asks for it`);
   process.stderr.write(`skipped: ${title}: ${reason}\n`);
-  describe.skip(`${title} (${reason}) [${server}]`, tests);
+  describe.skip(`${title} (${reason}) ${tag}`, tests);
 }

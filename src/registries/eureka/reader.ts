@@ -16,6 +16,9 @@ const FULL = 5 * 60_000;
 /** The server's caches tell of renewals up to three and a half minutes late; a lease that ended before is over. */
 const LEASE_OVER = 5 * 60_000;
 
+/** Between two questions at least, however long the answer takes, milliseconds. */
+const PAUSE = 100;
+
 /** Missing, and nobody said that it left. */
 interface Missing {
   readonly info: InstanceInfo;
@@ -49,6 +52,7 @@ export class Reader {
     let server = '';
     for (;;) {
       signal.throwIfAborted();
+      const started = clock.now();
       const known = server === this.#api.server && clock.now() - listedAt < FULL;
       let touched = known ? await this.#follow(signal) : undefined;
       if (touched === undefined) {
@@ -62,7 +66,7 @@ export class Reader {
         yield* told.tell(name, this.#entries(app));
       }
       yield { kind: 'synced', notices: this.#notices };
-      await clock.sleep(poll, signal);
+      await clock.sleep(Math.max(poll - (clock.now() - started), PAUSE), signal);
     }
   }
 

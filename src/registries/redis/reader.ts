@@ -54,6 +54,7 @@ export class Reader {
         const shelf = new Shelf();
         let fullAt = Number.NEGATIVE_INFINITY;
         for (;;) {
+          const started = clock.now();
           const found = await scan(this.#pattern.glob, this.#servers, name, signal);
           for (const connection of found.servers) await hints.ask(connection, signal);
           const full = !hints.complete || clock.now() - fullAt >= FULL;
@@ -61,7 +62,7 @@ export class Reader {
           await this.#sweep(shelf, found, full, signal);
           yield* tell([...shelf.services(), ...told.names()], shelf, told);
           yield { kind: 'synced' };
-          for await (const keys of this.#hinted(hints, signal)) {
+          for await (const keys of this.#hinted(hints, started, signal)) {
             const touched = await this.#read(shelf, keys, clock.now() < this.#graceUntil, signal);
             yield* tell(touched, shelf, told);
           }
@@ -130,10 +131,10 @@ export class Reader {
     return touched;
   }
 
-  /** Batches of hinted keys until it is time for the next scan. */
-  async *#hinted(hints: Hints, signal: AbortSignal): AsyncGenerator<readonly string[]> {
+  /** Batches of hinted keys until it is time for the next scan; the last one began at `started`. */
+  async *#hinted(hints: Hints, started: number, signal: AbortSignal): AsyncGenerator<readonly string[]> {
     const { clock } = this.#deps;
-    const end = clock.now() + this.#options.poll;
+    const end = Math.max(started + this.#options.poll, clock.now() + PAUSE);
     while (clock.now() < end) {
       using deadline = clock.deadline(end - clock.now(), signal);
       const keys = await hints.take(deadline.signal);
