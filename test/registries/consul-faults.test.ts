@@ -265,7 +265,7 @@ describe('consul, following', () => {
       ),
     );
     const waits = new Set(asked.map(({ query }) => query.get('wait')));
-    expect(waits).toContain('2500ms');
+    expect(waits).toContain('2250ms');
   });
 
   it('says it of a server that hangs', async () => {

@@ -38,6 +38,7 @@ const SLOW = ['consul', 'kube-apiserver'];
 
 /** Where a server's tests are elsewhere than under its own name. */
 const TESTS: Readonly<Record<string, readonly string[]>> = {
+  consul: ['registries/consul', 'scenarios/consul'],
   'kube-apiserver': ['registries/kubernetes', 'scenarios/kubernetes'],
 };
 

@@ -19,8 +19,11 @@ const HEARTBEAT = 3_000;
 /** Between two questions about the same, lest changes that never end are asked about without pause, milliseconds. */
 const PAUSE = 100;
 
-/** Where there are more services than may be waited for, each has its turn within this time, milliseconds. */
-const ROUND = 10_000;
+/**
+ * Where there are more services than may be waited for, each has its turn within this time, milliseconds. With what Consul
+ * adds to every wait at random it is less than 10 s.
+ */
+const ROUND = 9_000;
 
 /** A service of which something changed, or a sign of life. */
 type Item = Shelf | 'beat';
