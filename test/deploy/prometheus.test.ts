@@ -98,6 +98,23 @@ describe('alerts, recording rules and dashboard', () => {
   });
 });
 
+describe.each(alerts.map(({ alert = '' }) => alert))('the runbook %s', (alert) => {
+  const text = readFileSync(join(RUNBOOKS, `${alert}.md`), 'utf8');
+
+  it('says what it means, what suffers, what to look at and do, and when it is a false alarm', () => {
+    const parts = [...text.matchAll(/^\*\*(.+?)\.\*\* /gm)].map(([, part]) => part);
+    const wanted = ['What it means', 'What suffers', 'Do', 'False alarm'];
+    expect(parts).toEqual(wanted);
+    expect(text).toMatch(/^\*\*Look at\.\*\*\n\n```sh\nsonde /m);
+  });
+
+  it('asks for metrics and labels that exist', () => {
+    const [, block = ''] = /^```promql\n([\s\S]*?)^```$/m.exec(text) ?? [];
+    expect(block).not.toBe('');
+    for (const line of block.trim().split('\n')) expect([line, problemsOf(line)]).toEqual([line, []]);
+  });
+});
+
 describeWith('prometheus', 'promtool', 'promtool', () => {
   const promtool = (...args: string[]): string =>
     execFileSync('promtool', args, { cwd: FOLDER, encoding: 'utf8', stdio: 'pipe' });
