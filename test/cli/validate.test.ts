@@ -51,10 +51,10 @@ describe('sonde validate', () => {
     expect(there.out.replace(/in \d+ ms/, 'in 1 ms')).toBe(`${listed}: valid
 
 registries
-  √ local (file, dry-run) was listed: 1 instances of 1 services in 1 ms
+  √ local (file, dry-run) was listed: 1 instance of 1 service in 1 ms
 
 checks
-  √ web looks at 1 instances of 1 services
+  √ web looks at 1 instance of 1 service
   ‼ db looks at nobody
       → nothing that is registered now has these names and metadata
 
