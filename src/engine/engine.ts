@@ -44,6 +44,8 @@ interface Slot {
   cadence: Cadence;
   /** A scheduled look waits or runs. */
   scheduled: boolean;
+  /** When the last scheduled look was asked for. */
+  lookedAt: number;
   /** Looks beside the schedule that wait or run. */
   extra: number;
   /** When the last confirmations began, oldest first. */
@@ -148,6 +150,7 @@ class InlineEngine implements Engine {
       made,
       cadence: 'normal',
       scheduled: false,
+      lookedAt: Number.NEGATIVE_INFINITY,
       extra: 0,
       confirmed: [],
     });
@@ -221,14 +224,16 @@ class InlineEngine implements Engine {
     const interval = intervalFor(slot.made.check, slot.cadence);
     const next = this.#plan(id, interval, 0);
     this.#slotsSkipped += slotsBetween(due, next, interval);
-    // A faster grid than the check's own is made of extra looks, which have a budget.
-    if (interval < slot.made.check.interval && !this.#mayLookBeside(now)) return;
+    // A faster grid than the check's own is made of extra looks, which have a budget; without it the own pace remains.
+    const own = slot.made.check.interval;
+    if (interval < own && now - slot.lookedAt < own && !this.#mayLookBeside(now)) return;
     // One scheduled look at a time: a slot that comes while one is under way is missed, not made up for.
     if (slot.scheduled) {
       this.#slotsSkipped++;
       return;
     }
     slot.scheduled = true;
+    slot.lookedAt = now;
     this.#look(slot, 'scheduled', due, () => {
       slot.scheduled = false;
     });

@@ -58,6 +58,19 @@ describe('an engine whose prober doubts itself', () => {
     expect(bench.clock.pending).toBe(0);
   });
 
+  it('looks at its own pace where its rule wants a faster one that it may not have', async () => {
+    const check = { interval: 5_000, edgeInterval: 1_000 };
+    const doubt = { credible: false };
+    const bench = await watched({ check, doubt, probe: () => Promise.resolve(REFUSED) }, 60_000);
+    expect(bench.looks.length).toBeGreaterThanOrEqual(11);
+    expect(bench.looks.length).toBeLessThanOrEqual(13);
+    doubt.credible = true;
+    bench.looks.length = 0;
+    await bench.clock.advance(3_000);
+    expect(bench.looks.length).toBeGreaterThanOrEqual(2);
+    await bench.stop();
+  });
+
   it('takes no failure of such a time for background loss, nor for a peer that does not serve', async () => {
     let loss = 0;
     let serving = 0;
