@@ -179,9 +179,10 @@ export function describeNacosBehaviour(release: string, servers: () => NacosServ
         await expect(writing).rejects.toThrow('killed');
         const { enabled } = (await nacos.seen('web', KEY)) ?? {};
         // Killed before or after the values: the mark says which, and never that somebody else did it.
-        expect((await on.entry())?.mark).toEqual(
-          enabled ? undefined : expect.objectContaining({ intact: true }),
-        );
+        expect((await on.entry())?.mark).toMatchObject({
+          health: enabled ? 'healthy' : 'dead',
+          intact: true,
+        });
         expect(await on.write(SUB)).toBe('written');
         expect(await nacos.seen('web', KEY)).toMatchObject({ weight: 3, enabled: true });
         expect(await on.write(RELEASE)).toBe('written');

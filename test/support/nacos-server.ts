@@ -10,7 +10,9 @@ import { describeUnless, programPath } from './servers.ts';
 
 export type NacosRelease = '2.5.0' | '3.1.0' | '3.1.0 with the health fix';
 
-const IDENTITY = { key: 'x-sonde-test', value: 'let-me-in' } as const;
+/** What the admin of a server with logins is called. */
+export const ADMIN = { username: 'nacos', password: 'sonde-test-1' } as const;
+export const IDENTITY = { key: 'x-sonde-test', value: 'let-me-in' } as const;
 
 export class NacosServer {
   readonly release: NacosRelease;
@@ -152,6 +154,36 @@ export class NacosServer {
     else await this.do('POST', '/v1/console/namespaces', named);
   }
 
+  async createAdmin(): Promise<void> {
+    const { username, password } = ADMIN;
+    if (this.isV3) await this.do('POST', '/v3/auth/user/admin', { password });
+    else await this.do('POST', '/v1/auth/users/admin', { username, password });
+  }
+
+  /** A user that may read the namespace and nothing else. */
+  async createUser(name: string, namespace: string): Promise<{ username: string; password: string }> {
+    const user = { username: name, password: 'sonde-test-2' };
+    const { users, roles, permissions } = this.#authPaths();
+    await this.do('POST', users, user);
+    await this.do('POST', roles, { username: name, role: `${name}-role` });
+    await this.do('POST', permissions, { role: `${name}-role`, resource: `${namespace}:*:*`, action: 'r' });
+    return user;
+  }
+
+  async revoke(name: string, namespace: string): Promise<void> {
+    const permission = { role: `${name}-role`, resource: `${namespace}:*:*`, action: 'r' };
+    await this.do('DELETE', this.#authPaths().permissions, permission);
+  }
+
+  #authPaths() {
+    const [base, many] = this.isV3 ? ['/v3/auth/', ''] : ['/v1/auth/', 's'];
+    return {
+      users: `${base}user${many}`,
+      roles: `${base}role${many}`,
+      permissions: `${base}permission${many}`,
+    };
+  }
+
   /** Registers or deregisters a persistent instance: that needs a Raft leader. */
   async #takesWrites(): Promise<boolean> {
     const path = this.isV3 ? '/v3/client/ns/instance' : '/v1/ns/instance';
@@ -186,8 +218,8 @@ export class NacosServer {
       `nacos.core.auth.server.identity.key=${IDENTITY.key}`,
       `nacos.core.auth.server.identity.value=${IDENTITY.value}`,
       `nacos.core.auth.plugin.nacos.token.secret.key=${Buffer.from('sonde'.repeat(8)).toString('base64')}`,
-      // The shortest that there is in tests: the token is renewed while they run.
-      'nacos.core.auth.plugin.nacos.token.expire.seconds=18000',
+      // Users and permissions are believed at once, and not after up to 15 s.
+      'nacos.core.auth.caching.enabled=false',
       '',
     ].join('\n');
   }

@@ -29,7 +29,10 @@ const markRecord = z.object({
   /** What was replaced; what is not here is the provider's or an operator's to change. */
   original: z.object({ weight: z.number().optional(), enabled: z.boolean().optional() }),
   seal: z.string(),
-  pending: z.object({ nonce: z.string(), before: z.string().nullable() }).optional(),
+  /** While the values are being written: what they will be, and the mark before. */
+  pending: z
+    .object({ nonce: z.string(), weight: z.number(), enabled: z.boolean(), before: z.string().nullable() })
+    .optional(),
 });
 
 type MarkRecord = z.output<typeof markRecord>;
@@ -47,6 +50,8 @@ const damagedMark = z.object({
 export interface Standing {
   /** The text of the mark, undefined where none is. */
   readonly text: string | undefined;
+  /** The mark to go back to when a change comes to nothing. */
+  readonly before: string | undefined;
   readonly mark: FoundMark | undefined;
   readonly record: MarkRecord | undefined;
   /** The health that was written is no longer there: the provider registered again. */
@@ -59,24 +64,40 @@ export function standingIn(host: Host, markKey: string): Standing {
   const text = host.metadata[markKey];
   const own = { weight: host.weight, enabled: host.enabled };
   if (text === undefined || text === '')
-    return { text: undefined, mark: undefined, record: undefined, lost: false, own };
+    return { text: undefined, before: undefined, mark: undefined, record: undefined, lost: false, own };
   const decoded = markRecord.safeParse(parse(text));
   if (!decoded.success) {
     const rest = damagedMark.safeParse(parse(text));
     const damaged = rest.success ? rest.data : damagedMark.parse({});
-    return { text, mark: { ...damaged, intact: false }, record: undefined, lost: false, own };
+    return { text, before: text, mark: { ...damaged, intact: false }, record: undefined, lost: false, own };
   }
   const { pending, ...record } = decoded.data;
   const intact = record.seal === sealOf(record, host);
-  if (pending !== undefined && !intact) {
+  const carriedOut = pending?.weight === host.weight && pending.enabled === host.enabled;
+  if (pending !== undefined && !carriedOut) {
     // The values were not written any more: what was before them holds.
     const { [markKey]: _, ...metadata } = host.metadata;
-    const before = pending.before === null ? metadata : { ...metadata, [markKey]: pending.before };
-    return { ...standingIn({ ...host, metadata: before }, markKey), text };
+    if (pending.before !== null)
+      return {
+        ...standingIn({ ...host, metadata: { ...metadata, [markKey]: pending.before } }, markKey),
+        text,
+      };
+    const { since, writer, version } = record;
+    const mark = {
+      health: 'healthy',
+      reason: '',
+      since,
+      writer,
+      version,
+      original: {},
+      intact: true,
+    } as const;
+    return { text, before: undefined, mark, record: undefined, lost: false, own };
   }
   const { seal: _, by, ...mark } = record;
   return {
     text,
+    before: JSON.stringify(record),
     record,
     mark: { ...mark, intact },
     lost: intact && by === 'healthy' && host.healthy !== (record.health !== 'dead'),
@@ -148,9 +169,9 @@ export function announcement(
   host: Host,
   request: Pick<WriteRequest, 'writer'>,
 ): string {
-  const pending = { nonce, before: before ?? null };
-  const values = { weight: target.weight, enabled: target.enabled };
-  const { record } = target;
+  const { record, ...values } = target;
+  const { weight, enabled } = values;
+  const pending = { nonce, weight, enabled, before: before ?? null };
   if (record !== undefined) return JSON.stringify({ ...record, pending });
   // A release that is cut off after its values looks like a healthy instance, which is what it is.
   const bare = {
@@ -161,7 +182,7 @@ export function announcement(
     version: VERSION,
     by:
       host.ephemeral === false && target.healthy !== undefined ? ('healthy' as const) : ('enabled' as const),
-    original: { weight: target.weight },
+    original: {},
   };
   return JSON.stringify({ ...bare, seal: sealOf(bare, values), pending });
 }

@@ -123,12 +123,11 @@ export class Writer {
       const reason = await this.#whyNoHealth(place);
       if (reason !== undefined) return { kind: 'refused', detail: reason };
     }
-    const before = standingIn(host, key).text;
+    const { text, before: kept } = standingIn(host, key);
     // The first of all metadata put over an instance puts weight 1 and enabled over it as well.
-    if (before === undefined && (host.weight !== 1 || !host.enabled))
+    if (text === undefined && (host.weight !== 1 || !host.enabled))
       if (!(await api.setValues(place, host, host, this.#signal))) return this.#goneOrLater(place, host);
     const nonce = randomBytes(6).toString('base64url');
-    const kept = beforeIn(host, key);
     const announced = announcement(target, kept, nonce, host, request);
     if (!(await api.setMetadata(place, host, { key, value: announced }, this.#signal)))
       return this.#goneOrLater(place, host);
@@ -226,14 +225,6 @@ export class Writer {
     const { late } = await this.#views.until(place, host, () => false, PATIENCE / 4);
     return late ? UNSEEN : { kind: 'gone' };
   }
-}
-
-/** The mark to go back to: of an announcement that was never carried out, the one before it. */
-function beforeIn(host: Host, key: string): string | undefined {
-  const { text, record, mark } = standingIn(host, key);
-  if (text === undefined || mark === undefined) return undefined;
-  if (record === undefined) return text;
-  return JSON.stringify(record);
 }
 
 function isSameTarget(a: Target, b: Target): boolean {
