@@ -39,7 +39,7 @@ async function world(server: NacosServer, kind: 'ephemeral' | 'persistent', opti
     make(nacosRegistry, { ...nacos.options, ...options, ...more }, scope);
   const registry = again();
   const entry = async (service = 'web', key = KEY): Promise<Entry | undefined> =>
-    (await listOnce(registry)).get(service)?.get(key);
+    [...((await listOnce(registry)).get(service)?.values() ?? [])].find((one) => one.key === key);
   return {
     nacos,
     registry,
@@ -151,7 +151,7 @@ export function describeNacosBehaviour(release: string, servers: () => NacosServ
         await nacos.put('G2@@web', KEY);
         const services = await listOnce(on.registry);
         expect([...services.keys()].sort()).toEqual(['G2@@web', 'web']);
-        expect([...(services.get('web')?.keys() ?? [])].sort()).toEqual([KEY, OTHER]);
+        expect([...(services.get('web')?.values() ?? [])].map((one) => one.key).sort()).toEqual([KEY, OTHER]);
         expect(await on.write(DEAD, { key: OTHER })).toBe('written');
         expect(await on.write(DEAD, { service: 'G2@@web' })).toBe('written');
         expect((await nacos.seen('web', KEY))?.enabled).toBe(true);

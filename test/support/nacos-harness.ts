@@ -81,19 +81,19 @@ export class NacosHarness implements Harness {
     await this.server.recover();
   }
 
-  async bytes(): Promise<string> {
+  async bytes(pageSize = 100): Promise<string> {
     return this.server.isV3
       ? this.server.do('GET', '/v3/admin/ns/service/list', {
           namespaceId: this.namespace,
           withInstances: true,
           pageNo: 1,
-          pageSize: 100,
+          pageSize,
         })
       : this.server.do('GET', '/v1/ns/catalog/services', {
           namespaceId: this.namespace,
           withInstances: true,
           pageNo: 1,
-          pageSize: 100,
+          pageSize,
         });
   }
 
