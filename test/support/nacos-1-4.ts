@@ -52,7 +52,7 @@ export class Nacos14 implements Harness {
   get options() {
     const servers = [`http://127.0.0.1:${this.#port}`];
     const namespaces = [{ id: 'public', name: 'default' }];
-    return { servers, namespaces, poll: '300ms', restartGrace: '0ms' };
+    return { servers, namespaces, poll: '300ms', fullPoll: '900ms', restartGrace: '0ms' };
   }
 
   put(service: string, key: string, fields: Fields = {}): Promise<void> {
@@ -205,11 +205,24 @@ export class Nacos14 implements Harness {
   #catalog(params: ReadonlyMap<string, string>): unknown {
     const page = Number(params.get('pageNo'));
     const size = Number(params.get('pageSize'));
-    const all = [...this.services];
+    const like = new RegExp(
+      `.*${params.get('groupNameParam') ?? ''}.*@@.*${params.get('serviceNameParam') ?? ''}.*`,
+    );
+    const all = [...this.services].filter(([name]) => like.test(name));
     if (params.get('withInstances') !== 'true')
       return {
         count: all.length,
-        serviceList: all.slice((page - 1) * size, page * size).map(([name]) => ({ name })),
+        serviceList: all.slice((page - 1) * size, page * size).map(([grouped, { hosts }]) => {
+          const [groupName, name] = grouped.split('@@');
+          const healthyInstanceCount = [...hosts.values()].filter(({ healthy }) => healthy).length;
+          return {
+            name,
+            groupName,
+            clusterCount: Math.min(1, hosts.size),
+            ipCount: hosts.size,
+            healthyInstanceCount,
+          };
+        }),
       };
     return all.slice(page * size, (page + 1) * size).map(([name, { hosts }]) => {
       const [groupName, serviceName] = name.split('@@');

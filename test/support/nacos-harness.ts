@@ -25,7 +25,13 @@ export class NacosHarness implements Harness {
     this.namespace = namespace;
     this.#ephemeral = ephemeral;
     const named = [{ id: namespace, name: 'default' }];
-    this.options = { servers: [server.url], namespaces: named, poll: '300ms', restartGrace: '0ms' };
+    this.options = {
+      servers: [server.url],
+      namespaces: named,
+      poll: '300ms',
+      fullPoll: '900ms',
+      restartGrace: '0ms',
+    };
   }
 
   /** A namespace of its own on a shared server. */

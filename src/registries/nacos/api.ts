@@ -35,6 +35,17 @@ export interface Listing extends ServicePlace {
   readonly hosts: readonly Host[];
 }
 
+/** A service in a listing without instances. */
+export interface Glance extends ServicePlace {
+  /** As `sizes` makes them. */
+  readonly sizes: string;
+}
+
+/** Clusters, instances, healthy ones; as Nacos counts them. */
+export function sizes(clusters: number, instances: number, healthy: number): string {
+  return `${clusters}/${instances}/${healthy}`;
+}
+
 /** How Nacos itself checks the persistent instances of a cluster. */
 export interface Checker {
   /** As Nacos has it: `type` and what belongs to it. */
@@ -57,6 +68,10 @@ export interface NacosApi {
   namespaces(signal: AbortSignal): Promise<readonly string[]>;
   /** All services of the namespace with all their instances, or a `RegistryError`. */
   list(namespace: string, signal: AbortSignal): Promise<readonly Listing[]>;
+  /** All services of the namespace, without their instances, or a `RegistryError`. */
+  glance(namespace: string, signal: AbortSignal): Promise<readonly Glance[]>;
+  /** One service with all its instances; undefined: there is no such service. */
+  listOne(place: ServicePlace, signal: AbortSignal): Promise<Listing | undefined>;
   /** All instances of one cluster. */
   hosts(place: ClusterPlace, signal: AbortSignal): Promise<readonly Host[]>;
   /** What consumers are told of this cluster: protection included, disabled ones left out. */
@@ -157,6 +172,28 @@ export const listedSchema = z
       (hosts ?? []).map((host): Host => ({ ...host, cluster })),
     ),
   }));
+
+/** A service in a listing without instances, of both APIs. */
+export const glanceSchema = z
+  .object({
+    name: z.string().min(1),
+    groupName: z.string().min(1),
+    clusterCount: z.number(),
+    ipCount: z.number(),
+    healthyInstanceCount: z.number(),
+  })
+  .transform(({ name, groupName, clusterCount, ipCount, healthyInstanceCount }) => ({
+    service: name,
+    group: groupName,
+    sizes: sizes(clusterCount, ipCount, healthyInstanceCount),
+  }));
+
+/** Parameters that narrow a listing down to names like these; they are regular expressions there, not anchored. */
+export function namedLike({ group, service }: ServicePlace) {
+  // Any character stands for those that may have a meaning: an escape would be refused as part of a name.
+  const like = (text: string): string => text.replace(/[^A-Za-z0-9_:-]/gu, '.');
+  return { groupNameParam: like(group), serviceNameParam: like(service) };
+}
 
 export const checkerFields = { healthChecker: z.record(z.string(), z.unknown()), metadata: texts };
 

@@ -73,8 +73,14 @@ export const nacosOptions = z
       .meta({ description: 'For each call' }),
     poll: duration
       .refine((ms) => ms >= 100 && ms <= 10_000, 'must be from 100ms to 10s')
-      .default(5_000)
-      .meta({ description: 'How often everything is listed' }),
+      .default(3_000)
+      .meta({
+        description: 'How often services are looked at for instances that join, leave or change health',
+      }),
+    fullPoll: duration
+      .refine((ms) => ms >= 100 && ms <= 300_000, 'must be from 100ms to 5m')
+      .default(10_000)
+      .meta({ description: 'How often everything is listed: weights, metadata, what is disabled' }),
     restartGrace: duration
       .default(30_000)
       .meta({ description: 'How long ephemeral instances that are missing after an outage are waited for' }),

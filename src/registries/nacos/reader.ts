@@ -7,6 +7,7 @@ import { globListMatches } from '../../lib/glob.ts';
 import { polled, type Services } from '../shared/polled.ts';
 import { serviceKey } from '../shared/told.ts';
 import { type Host, isSameHost, type Listing, type NacosApi, PUBLIC } from './api.ts';
+import { Catalog } from './catalog.ts';
 import { isEverything, keyOf, serviceNameOf } from './names.ts';
 import type { NacosOptions } from './options.ts';
 import { standingIn } from './standing.ts';
@@ -50,12 +51,16 @@ export class Reader {
     signal.throwIfAborted();
     try {
       const api = await this.#deps.detect(signal);
-      const again = this.#options.poll;
-      yield* polled(
-        async () => ({ services: await this.#list(api, signal), again }),
-        this.#deps.clock,
-        signal,
-      );
+      const { clock } = this.#deps;
+      const { poll, fullPoll } = this.#options;
+      const catalog = new Catalog(api, clock, fullPoll);
+      const list = async () => {
+        const started = clock.now();
+        const services = await this.#list(api, catalog, signal);
+        // A listing that takes its time is part of the time between two.
+        return { services, again: Math.max(poll / 2, poll - (clock.now() - started)) };
+      };
+      yield* polled(list, clock, signal);
     } catch (error) {
       // A server that was started again knows no ephemeral instance until its provider comes back to it.
       if (error instanceof RegistryError && error.code === 'unreachable') this.#lost = true;
@@ -63,14 +68,11 @@ export class Reader {
     }
   }
 
-  async #list(api: NacosApi, signal: AbortSignal): Promise<Services> {
+  async #list(api: NacosApi, catalog: Catalog, signal: AbortSignal): Promise<Services> {
     const { clock, log, name } = this.#deps;
-    const listings: Listing[] = [];
-    for (const namespace of await this.#whichNamespaces(api, signal)) {
-      const found = await api.list(namespace, signal);
-      if (found.length > 0) this.#namespaces.add(namespace);
-      for (const listing of found) if (this.#isMeant(listing)) listings.push(this.#within(listing));
-    }
+    const found = await catalog.list(await this.#whichNamespaces(api, signal), signal);
+    for (const { namespace } of found) this.#namespaces.add(namespace);
+    const listings = found.filter((one) => this.#isMeant(one)).map((one) => this.#within(one));
     if (this.#lost) {
       this.#lost = false;
       this.#graceUntil = clock.now() + this.#options.restartGrace;

@@ -8,6 +8,8 @@ import {
   type ClusterPlace,
   checkerFields,
   checkerParams,
+  type Glance,
+  glanceSchema,
   groupedName,
   type Host,
   healthAnswerOf,
@@ -17,6 +19,7 @@ import {
   type Listing,
   listedSchema,
   type NacosApi,
+  namedLike,
   PUBLIC,
   registerParams,
   type ServicePlace,
@@ -26,13 +29,17 @@ import type { Answer, Call } from './connections.ts';
 import { readPages } from './pages.ts';
 import { parseJson, type Session } from './session.ts';
 
+const CATALOG = '/v1/ns/catalog/services';
 /** Services a page. */
 const PAGE = 200;
+/** The same without instances. */
+const SHORT_PAGE = 2_000;
 /** Instances of a cluster, all on one page: this call pages before it filters. */
 const ALL = 100_000;
 
 const services = z.array(listedSchema);
 const counted = z.object({ count: z.number() });
+const glances = z.object({ count: z.number(), serviceList: z.array(glanceSchema) });
 const list = z.object({ list: z.array(hostSchema) });
 const served = z.object({ hosts: z.array(hostSchema) });
 const namespaces = z.object({ data: z.array(z.object({ namespace: z.string() })) });
@@ -75,24 +82,53 @@ export class NacosV1 implements NacosApi {
   }
 
   list(namespaceId: string, signal: AbortSignal): Promise<readonly Listing[]> {
-    const path = '/v1/ns/catalog/services';
-    const params = { namespaceId, hasIpCount: false };
-    const read = async (pageNo: number) => {
-      const paged = { ...params, withInstances: true, pageNo, pageSize: PAGE };
-      const items = await this.#data({ method: 'GET', path, params: paged }, services, signal);
-      return { items: items.map((item) => ({ ...item, namespace: namespaceId })), total: undefined };
-    };
-    const count = async (): Promise<number> => {
-      const one = { ...params, pageNo: 1, pageSize: 1 };
-      return (await this.#data({ method: 'GET', path, params: one }, counted, signal)).count;
-    };
+    return this.#listings({ namespaceId }, signal);
+  }
+
+  glance(namespaceId: string, signal: AbortSignal): Promise<readonly Glance[]> {
+    return readPages<Glance>({
+      first: 1,
+      size: SHORT_PAGE,
+      read: async (pageNo) => {
+        const params = { namespaceId, hasIpCount: false, pageNo, pageSize: SHORT_PAGE };
+        const { serviceList, count } = await this.#data(
+          { method: 'GET', path: CATALOG, params },
+          glances,
+          signal,
+        );
+        return { items: serviceList.map((item) => ({ ...item, namespace: namespaceId })), total: count };
+      },
+      count: () => Promise.resolve(0),
+      keyOf: groupedName,
+      what: `registry ${this.#name}: ${CATALOG}`,
+    });
+  }
+
+  async listOne(place: ServicePlace, signal: AbortSignal): Promise<Listing | undefined> {
+    const found = await this.#listings({ namespaceId: place.namespace, ...namedLike(place) }, signal);
+    return found.find((one) => groupedName(one) === groupedName(place));
+  }
+
+  /** All pages of services with their instances. */
+  #listings(
+    filter: Readonly<Record<string, string>> & { readonly namespaceId: string },
+    signal: AbortSignal,
+  ): Promise<readonly Listing[]> {
+    const params = { ...filter, hasIpCount: false };
     return readPages<Listing>({
       first: 0,
       size: PAGE,
-      read,
-      count,
+      read: async (pageNo) => {
+        const paged = { ...params, withInstances: true, pageNo, pageSize: PAGE };
+        const items = await this.#data({ method: 'GET', path: CATALOG, params: paged }, services, signal);
+        return { items: items.map((item) => ({ ...item, namespace: filter.namespaceId })), total: undefined };
+      },
+      count: async () => {
+        const one = { ...params, pageNo: 1, pageSize: 1 };
+        return (await this.#data({ method: 'GET', path: CATALOG, params: one }, counted, signal)).count;
+      },
       keyOf: groupedName,
-      what: `registry ${this.#name}: ${path}`,
+      what: `registry ${this.#name}: ${CATALOG}`,
     });
   }
 

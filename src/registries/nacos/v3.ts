@@ -8,6 +8,9 @@ import {
   type ClusterPlace,
   checkerFields,
   checkerParams,
+  type Glance,
+  glanceSchema,
+  groupedName,
   type Host,
   healthAnswerOf,
   hostParams,
@@ -16,6 +19,7 @@ import {
   type Listing,
   listedSchema,
   type NacosApi,
+  namedLike,
   registerParams,
   type ServicePlace,
   type Values,
@@ -26,10 +30,13 @@ import { parseJson, type Session } from './session.ts';
 
 /** Services a page. */
 const PAGE = 200;
+/** The same without instances. */
+const SHORT_PAGE = 2_000;
 
 const wrapper = z.object({ code: z.literal(0), data: z.unknown() });
 const hosts = z.array(hostSchema);
-const page = z.object({ totalCount: z.number(), pageItems: z.array(listedSchema) });
+const listed = z.object({ totalCount: z.number(), pageItems: z.array(listedSchema) });
+const glances = z.object({ totalCount: z.number(), pageItems: z.array(glanceSchema) });
 const namespaces = z.array(z.object({ namespace: z.string() }));
 const updated = z.object({ updated: z.array(z.unknown()).default([]) });
 const published = z.array(
@@ -62,19 +69,41 @@ export class NacosV3 implements NacosApi {
     return (await this.#data(call, namespaces, signal)).map(({ namespace }) => namespace);
   }
 
-  list(namespaceId: string, signal: AbortSignal): Promise<readonly Listing[]> {
+  list(namespace: string, signal: AbortSignal): Promise<readonly Listing[]> {
+    return this.#services({ namespaceId: namespace, withInstances: true }, PAGE, listed, signal);
+  }
+
+  glance(namespace: string, signal: AbortSignal): Promise<readonly Glance[]> {
+    return this.#services({ namespaceId: namespace, withInstances: false }, SHORT_PAGE, glances, signal);
+  }
+
+  async listOne(place: ServicePlace, signal: AbortSignal): Promise<Listing | undefined> {
+    const params = { namespaceId: place.namespace, withInstances: true, ...namedLike(place) };
+    const found = await this.#services(params, PAGE, listed, signal);
+    return found.find((one) => groupedName(one) === groupedName(place));
+  }
+
+  /** All pages of a listing of services. */
+  #services<T extends { readonly group: string; readonly service: string }>(
+    filter: Readonly<Record<string, string | boolean>> & { readonly namespaceId: string },
+    size: number,
+    schema: z.ZodType<{ readonly totalCount: number; readonly pageItems: readonly T[] }>,
+    signal: AbortSignal,
+  ): Promise<readonly (T & { readonly namespace: string })[]> {
     const path = '/v3/admin/ns/service/list';
-    const read = async (pageNo: number) => {
-      const params = { namespaceId, withInstances: true, ignoreEmptyService: false, pageNo, pageSize: PAGE };
-      const { pageItems, totalCount } = await this.#data({ method: 'GET', path, params }, page, signal);
-      return { items: pageItems.map((item) => ({ ...item, namespace: namespaceId })), total: totalCount };
-    };
-    return readPages<Listing>({
+    return readPages<T & { readonly namespace: string }>({
       first: 1,
-      size: PAGE,
-      read,
+      size,
+      read: async (pageNo) => {
+        const params = { ...filter, ignoreEmptyService: false, pageNo, pageSize: size };
+        const { pageItems, totalCount } = await this.#data({ method: 'GET', path, params }, schema, signal);
+        return {
+          items: pageItems.map((item) => ({ ...item, namespace: filter.namespaceId })),
+          total: totalCount,
+        };
+      },
       count: () => Promise.resolve(0),
-      keyOf: ({ group, service }) => `${group}@@${service}`,
+      keyOf: groupedName,
       what: `registry ${this.#name}: ${path}`,
     });
   }

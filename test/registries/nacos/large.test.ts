@@ -17,7 +17,7 @@ const HEALTHY = { ...DEAD, health: 'healthy', reason: 'recovered' } as const;
 /** Figures of docs/registries/nacos.md: SONDE_LARGE=1 npm test -- test/registries/nacos/large.test.ts */
 describeWithNacos('3.1.0', 'Nacos 3.1.0 with ten thousand instances', () => {
   it.skipIf(process.env.SONDE_LARGE === undefined)(
-    'tells of a change within its poll and a second, and writes hundreds as fast as one',
+    'tells of a change within its poll and a second',
     async () => {
       await using scope = new AsyncDisposableStack();
       const server = await NacosServer.start(scope, '3.1.0');
@@ -31,7 +31,7 @@ describeWithNacos('3.1.0', 'Nacos 3.1.0 with ten thousand instances', () => {
             await nacos.register(`service-${n % SERVICES}`, addressOf(n), fields);
         }),
       );
-      const registry = make(nacosRegistry, { ...nacos.options, poll: '5s' }, scope);
+      const registry = make(nacosRegistry, { ...nacos.options, poll: '3s', fullPoll: '10s' }, scope);
       const count = async () =>
         [...(await listOnce(registry)).values()].reduce((sum, { size }) => sum + size, 0);
       await expect.poll(count, { timeout: 30_000, interval: 1_000 }).toBe(all.length);
@@ -72,7 +72,7 @@ describeWithNacos('3.1.0', 'Nacos 3.1.0 with ten thousand instances', () => {
       scope.defer(() => follower.stop());
       await follower.until(({ size }) => size === SERVICES);
       const times: number[] = [];
-      for (const round of [1, 2, 3]) {
+      for (const round of [1, 2, 3, 4, 5]) {
         const key = `10.9.0.${round}:80`;
         const started = performance.now();
         await nacos.register('service-7', key, fields);
@@ -80,7 +80,7 @@ describeWithNacos('3.1.0', 'Nacos 3.1.0 with ten thousand instances', () => {
         times.push(performance.now() - started);
       }
       figures['a join is told after'] = times.map((ms) => `${Math.round(ms)}`).join(', ');
-      expect(Math.max(...times)).toBeLessThan(6_000 + 1_000);
+      expect(Math.max(...times)).toBeLessThan(3_000 + 1_000);
       process.stdout.write(`${JSON.stringify(figures, undefined, 2)}\n`);
     },
     600_000,
