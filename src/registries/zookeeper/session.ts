@@ -35,7 +35,7 @@ import { Watches, type WatchSet } from './watches.ts';
 type SessionOptions = Pick<ZookeeperOptions, 'servers' | 'tls' | 'timeout' | 'sessionTimeout'> & {
   /** As `user:password`; undefined without credentials. */
   readonly credentials: string | undefined;
-  /** It is given up when no server took it back for this long, milliseconds. */
+  /** It is given up when no server has answered for this long, milliseconds: to take it back alone is no answer. */
   readonly patience: number;
 };
 
@@ -59,6 +59,8 @@ export class Session {
   /** Answers to be heard that are no request's. */
   #owed = 0;
   #heard = 0;
+  /** When something was last answered. */
+  #answered: number;
   #failure: { readonly error: unknown } | undefined;
   #ended: Promise<void> = Promise.resolve();
 
@@ -67,6 +69,7 @@ export class Session {
     this.#deps = deps;
     this.#onEvent = onEvent;
     this.#timeout = options.sessionTimeout;
+    this.#answered = deps.clock.now();
     // So that many sondes do not all go to the first.
     this.#server = randomInt(options.servers.length);
   }
@@ -209,7 +212,8 @@ export class Session {
   /** Serves one connection after the other until the session ends; never rejects. */
   async #run(first: Connection): Promise<void> {
     try {
-      for (let connection = first; ; connection = await this.#again()) {
+      let connection = first;
+      for (;;) {
         this.#serve(connection);
         const over = new AbortController();
         const watching = this.#watch(connection, over.signal);
@@ -220,6 +224,7 @@ export class Session {
         this.#closing.signal.throwIfAborted();
         if (lost.code === 'protocol') throw lost;
         this.#requests.interrupt(lost);
+        connection = await this.#again(lost);
       }
     } catch (error) {
       this.#end(error);
@@ -277,6 +282,7 @@ export class Session {
     const reader = new JuteReader(frame);
     const { xid, zxid, err } = readReplyHeader(reader);
     this.#heard = this.#deps.clock.now();
+    this.#answered = this.#heard;
     if (zxid > this.#lastZxid) this.#lastZxid = zxid;
     if (xid === XID.event) {
       const event = readEvent(reader);
@@ -295,21 +301,22 @@ export class Session {
     else this.#end(new RegistryError('protocol', `${this.#said()}: an answer that was not asked for`));
   }
 
-  /** The next connection for the same session. */
-  async #again(): Promise<Connection> {
+  /** The next connection for the same session, after that failure. */
+  async #again(lost: RegistryError): Promise<Connection> {
     const { clock } = this.#deps;
-    const since = clock.now();
-    for (;;) {
+    let failure = lost;
+    while (clock.now() - this.#answered <= this.#options.patience) {
       try {
         return await this.#round(this.#closing.signal);
       } catch (error) {
         this.#closing.signal.throwIfAborted();
-        const over = clock.now() - since > this.#options.patience;
-        if (over || !(error instanceof RegistryError) || error.code !== 'unreachable') throw error;
-        if (error instanceof Expired) throw error;
+        if (!(error instanceof RegistryError) || error.code !== 'unreachable' || error instanceof Expired)
+          throw error;
+        failure = error;
       }
       await clock.sleep(PAUSE, this.#closing.signal);
     }
+    throw failure;
   }
 
   /** Each server once, from the one after the last; throws the last failure. */
