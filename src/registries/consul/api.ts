@@ -151,7 +151,9 @@ export class ConsulApi {
     const external = (nodes === 'external' && !plain) || meta === PROBED ? externalNodeMeta : {};
     for (const [key, value] of Object.entries({ ...external, ...meta }))
       query.append('node-meta', `${key}:${value}`);
-    if (stale && !plain) query.set('stale', '');
+    // A leader that has just become one may not have all yet, unless it is asked to be sure (agent/consul/rpc.go).
+    if (plain || (index === 0 && !stale)) query.set('consistent', '');
+    else if (stale) query.set('stale', '');
     if (index > 0) {
       query.set('index', String(index));
       query.set('wait', `${Math.max(1, Math.round(wait))}ms`);
