@@ -27,6 +27,8 @@ export interface PublishDeps {
   /** In [0, 1). */
   readonly random: () => number;
   readonly onReceipt: (order: Order, receipt: Receipt) => void;
+  /** Batch after batch has failed as a whole; undefined once one did not again. */
+  readonly onFailing: (error: RegistryError | undefined) => void;
 }
 
 interface Waiting {
@@ -36,6 +38,8 @@ interface Waiting {
 }
 
 const RETRY: Backoff = { base: 500, cap: 15_000 };
+/** So many failures in a row are no accident any more. */
+const LASTING = 3;
 /** An adapter has deadlines of its own; this one is for an adapter that forgot. */
 const WRITE_DEADLINE = 30_000;
 
@@ -98,8 +102,10 @@ export class Publisher {
         continue;
       }
       const failed = await this.#writeBatch(signal);
+      if (failed === undefined && failures >= LASTING) this.#deps.onFailing(undefined);
       failures = failed === undefined ? 0 : failures + 1;
       if (failed === undefined) continue;
+      if (failures === LASTING) this.#deps.onFailing(failed);
       if (this.#finishing) return;
       if (failures === 1) {
         this.#deps.log.warn('Writing to the registry failed; it is tried again', {

@@ -3,7 +3,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { InstanceId } from '../core/instance.ts';
 import type { Log } from '../core/log.ts';
-import type { DesiredHealth, Receipt, Registry } from '../core/registry.ts';
+import type { DesiredHealth, Receipt, Registry, RegistryError } from '../core/registry.ts';
 import type { Reporter } from '../core/report.ts';
 import { isoTime } from '../lib/iso-time.ts';
 import { Gate } from './gate.ts';
@@ -63,6 +63,7 @@ export class WriteBack {
       log: deps.log,
       random: deps.random,
       onReceipt: (order, receipt) => this.#onReceipt(order, receipt),
+      onFailing: (error) => this.#onFailing(error),
     });
     this.#gate = new Gate({
       registry: deps.name,
@@ -277,6 +278,15 @@ export class WriteBack {
     if (receipt.kind === 'refused') return;
     this.touch(record);
     this.#deps.onReceipt();
+  }
+
+  #onFailing(error: RegistryError | undefined): void {
+    const { name: subject, report } = this.#deps;
+    const event =
+      error === undefined
+        ? ({ kind: 'write', subject, to: 'working' } as const)
+        : ({ kind: 'write', subject, to: 'failing', reason: error.code, detail: error.message } as const);
+    report({ kind: 'event', event });
   }
 
   #stands(record: InstanceRecord, desired: NonNullable<InstanceRecord['write']['desired']>): boolean {

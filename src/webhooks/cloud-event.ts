@@ -71,6 +71,16 @@ export function writeFailedNotice(instance: Instance, told: ToldEvent, origin: O
   };
 }
 
+/** `told` says that writes to a registry fail, one after the other. */
+export function writesFailedNotice(registry: string, told: ToldEvent, origin: Origin): Notice {
+  const { reason: error, detail } = told;
+  return {
+    about: 'write-failure',
+    topic: `writes ${registry}`,
+    event: cloudEvent('io.sonde.registry.writes.failed.v1', registry, origin, { registry, error, detail }),
+  };
+}
+
 /** `error` says why it is down. */
 export function registryNotice(
   registry: string,

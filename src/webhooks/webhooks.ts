@@ -6,7 +6,13 @@ import type { Instance } from '../core/instance.ts';
 import type { Log } from '../core/log.ts';
 import type { Report, Reporter } from '../core/report.ts';
 import { globListMatches } from '../lib/glob.ts';
-import { type Notice, registryNotice, transitionNotice, writeFailedNotice } from './cloud-event.ts';
+import {
+  type Notice,
+  registryNotice,
+  transitionNotice,
+  writeFailedNotice,
+  writesFailedNotice,
+} from './cloud-event.ts';
 import { Courier, type WebhookCounters } from './courier.ts';
 import type { WebhookConfig } from './webhook.ts';
 
@@ -141,6 +147,8 @@ class ReportWebhooks implements Webhooks {
 
   #hear(event: Extract<Report, { readonly kind: 'event' }>['event']): void {
     const instance = this.#instances.get(event.subject);
+    if (event.kind === 'write' && event.to === 'failing')
+      this.#tellOfRegistry(event.subject, writesFailedNotice(event.subject, event, this.#origin()));
     if (instance === undefined) return;
     if (event.kind === 'transition') this.#tell(instance, transitionNotice(instance, event, this.#origin()));
     if (event.kind === 'write' && (event.reason === 'refused' || event.reason === 'contested'))
@@ -182,7 +190,10 @@ class ReportWebhooks implements Webhooks {
   }
 
   #tellRegistry(registry: string, { since, error }: Down, up: boolean): void {
-    const notice = registryNotice(registry, { up, downSince: since, error }, this.#origin());
+    this.#tellOfRegistry(registry, registryNotice(registry, { up, downSince: since, error }, this.#origin()));
+  }
+
+  #tellOfRegistry(registry: string, notice: Notice): void {
     for (const { courier } of this.#posted.values()) {
       const { events, match } = courier.config;
       const wanted = match.registry === undefined || globListMatches(match.registry, registry);

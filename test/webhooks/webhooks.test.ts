@@ -122,6 +122,30 @@ describe('webhooks', () => {
     ]);
   });
 
+  it('are told once that a registry takes no writes, and events tell when it does again', async () => {
+    const { registry, bench, clock } = await start([webhookTo(receiver.url, { events: ['write-failure'] })]);
+    registry.refusing = new RegistryError('forbidden', 'no right to write');
+    dead.add('web:1');
+    await clock.advance(60_000);
+    await receiver.holds(1);
+    registry.refusing = undefined;
+    await clock.advance(60_000);
+    expect(receiver.got.map(({ event: { type, subject, data } }) => [type, subject, data])).toEqual([
+      [
+        'io.sonde.registry.writes.failed.v1',
+        'fake',
+        {
+          registry: 'fake',
+          error: 'forbidden',
+          detail: expect.stringContaining('no right to write') as string,
+        },
+      ],
+    ]);
+    const events = [...bench.app.board.events({ kind: ['write'], subject: ['fake'] })];
+    expect(events.map(({ to }) => to)).toEqual(['working', 'failing']);
+    expect(registry.mark('web', 'web:1')?.health).toBe('dead');
+  });
+
   it('are told of a registry that is down for a minute, and of its return', async () => {
     const { registry, clock } = await start([webhookTo(receiver.url, { events: ['registry'] })]);
     const error = new RegistryError('unreachable', 'nobody answers');
