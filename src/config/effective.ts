@@ -4,7 +4,7 @@ import type { Catalogue } from '../core/catalogue.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { configSchema, type Json } from './json-schema.ts';
 import { STANDARD_RULE } from './names.ts';
-import { isSecretPath } from './secret.ts';
+import { isSecret } from './secret.ts';
 import type { Source } from './source.ts';
 import { type TimeKey, timesOf } from './times.ts';
 import { childOf, type MapNode, type Node, type Path, type ScalarNode, shownText, textOf } from './tree.ts';
@@ -145,7 +145,7 @@ class Walk {
     const at = this.#at(node);
     const from = node.references.map((one) => one.replace(/^\$\{(env|file):(.*)\}$/, '$1 $2')).join(', ');
     const origin = from === '' ? at : `${from} at ${at}`;
-    const secret = isSecretPath(path) && node.value !== null;
+    const secret = isSecret(node, path);
     if (from !== '') return { kind: 'value', value: secret ? shownText(node) : this.#written(node), origin };
     return { kind: 'value', value: secret ? REDACTED : node.value, origin };
   }

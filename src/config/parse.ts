@@ -5,7 +5,7 @@ import { TreeBuilder } from './build-tree.ts';
 import { type Finding, Findings } from './findings.ts';
 import { filesOf, InterpolationError, parseReferences, type Sources } from './interpolation.ts';
 import type { ShownTexts } from './problem.ts';
-import { isSecretPath, secretSpansOf } from './secret.ts';
+import { isSecret, secretSpansOf } from './secret.ts';
 import { Source, type SourceFile } from './source.ts';
 import { type Node, type Span, scalarsOf } from './tree.ts';
 
@@ -121,7 +121,7 @@ function hintFor(code: YAMLError['code'], start: number, text: string): string |
 
 function* literalSecrets(root: Node, source: Source): Generator<Span> {
   for (const { path, node } of scalarsOf(root)) {
-    if (node.value === null || !isSecretPath(path)) continue;
+    if (!isSecret(node, path)) continue;
     // A reference alone tells nothing; one with a default may.
     if (node.references.length === 0 || source.textAt(node.span).includes(':-')) yield node.span;
   }

@@ -15,15 +15,23 @@ export function isSecretKey(key: string): boolean {
   return SECRET_KEY.test(key) || nearest(last, MISTYPED) !== undefined;
 }
 
+/** User and password in an address, wherever it stands. */
+const USERINFO = /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s]*@/i;
+
+/** `path` leads to the scalar. */
+export function isSecret(node: ScalarNode, path: Path): boolean {
+  return node.value !== null && (isSecretPath(path) || USERINFO.test(String(node.value)));
+}
+
 /** `path` leads to the scalar. Headers of webhooks carry credentials whatever they are called, and so may their URLs. */
-export function isSecretPath(path: Path): boolean {
+function isSecretPath(path: Path): boolean {
   if (path[0] === 'webhooks' && (path[2] === 'headers' || path[2] === 'url')) return true;
   return isSecretKey(keyOf(path));
 }
 
 /** `path` leads to the scalar. */
 export function isHidden(node: ScalarNode, path: Path): boolean {
-  return node.references.length > 0 || isSecretPath(path);
+  return node.references.length > 0 || isSecret(node, path);
 }
 
 /** Shorter runs of a value are in many a message by chance. */
@@ -47,6 +55,7 @@ const KEY = /([\w-]+)["']?\s*:\s+/g;
 /** What stands behind it: `"…"`, `…, `; of headers, whatever they are called, all of the line. */
 const VALUE = /"[^"\n]*"?|'[^'\n]*'?|[^\s,}\]#][^\n,}\]]*/y;
 const LINE = /.*/y;
+const IN_ADDRESS = /([a-z][a-z0-9+.-]*:\/\/)([^/?#\s"']*)@/gi;
 
 /** Offsets of what looks like the values of secrets, for texts that could not be parsed whole. */
 export function* secretSpansOf(text: string): Generator<{ readonly start: number; readonly end: number }> {
@@ -56,5 +65,9 @@ export function* secretSpansOf(text: string): Generator<{ readonly start: number
     value.lastIndex = index + found.length;
     const start = value.lastIndex;
     if (value.test(text)) yield { start, end: value.lastIndex };
+  }
+  for (const { 1: scheme = '', 2: userinfo = '', index } of text.matchAll(IN_ADDRESS)) {
+    const start = index + scheme.length;
+    yield { start, end: start + userinfo.length };
   }
 }

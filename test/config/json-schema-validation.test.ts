@@ -25,6 +25,7 @@ const BEYOND = {
   'duration-through-reference.yaml': 'a reference may become anything',
   'reference-typed.yaml': 'a reference may become anything',
   'anchor-without-port.yaml': 'what an anchor is no pattern says',
+  'anchor-with-credentials.yaml': 'what an anchor is no pattern says',
   'webhook-url.yaml': 'formats are not looked at, for a reference is no URL',
   'reload-too-often.yaml': 'durations are texts, and texts have no range',
   'interval-zero.yaml': 'durations are texts, and texts have no range',

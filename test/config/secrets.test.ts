@@ -40,6 +40,7 @@ describe('a secret', () => {
     ],
     ['in an expression', probe('expect: { body: { regex: "(${env:SECRET}" } }')],
     ['in a template', probe('path: "/${instance.${env:SECRET}}"')],
+    ['in an anchor', `${HEAD}localHealth: { anchors: ["http://me:${SECRET}@10.0.0.1/"] }\n`],
     ['of a webhook', `${HEAD}webhooks:\n  - { name: 7, url: "http://h", secret: [a, ${SECRET}] }\n`],
     ['in a header', `${HEAD}webhooks:\n  - { name: 7, url: "http://h", headers: { X-Odd: ${SECRET} } }\n`],
     ['in the URL of a webhook', `${HEAD}webhooks:\n  - { name: 7, url: "http://me:${SECRET}@h/" }\n`],
@@ -50,6 +51,7 @@ describe('a secret', () => {
     ['under a mistyped key', `${HEAD}webhooks:\n  - { name: 7, url: "http://h", secert: ${SECRET} }\n`],
     ['under a mistyped key in a text that is not YAML', `${HEAD}x-a: { apiTokne: ${SECRET}, b: [ }\n`],
     ['in a header in a text that is not YAML', `${HEAD}x-a: { headers: { A: 1, X-Odd: ${SECRET} }, b: [ }\n`],
+    ['in an address in a text that is not YAML', `${HEAD}x-a: ["http://me:${SECRET}@h/", b: [ }\n`],
     ['in a URL in a text that is not YAML', `${HEAD}x-a: { url: http://h/${SECRET}, b: [ }\n`],
     ['in a quote that does not end', `${HEAD}x-a:\n  token: "${SECRET}\n`],
   ])('%s is never shown', async (_, text) => {
