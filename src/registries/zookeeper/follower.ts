@@ -7,10 +7,10 @@ import { Channel } from '../../lib/channel.ts';
 import { serviceKey, Told } from '../shared/told.ts';
 import { type Layout, TREES, type TreeName, type Trees } from './layout.ts';
 import { nameOf } from './level.ts';
-import { readMarkNode, serviceOfGroup } from './mark-node.ts';
+import { type MarkNode, readMarkNode, serviceOfGroup } from './mark-node.ts';
 import type { WatchEvent } from './protocol.ts';
 import type { Session } from './session.ts';
-import { Tree } from './tree.ts';
+import { type Leaf, Tree } from './tree.ts';
 
 /** What is known is confirmed, and a part of it compared, this often, milliseconds. */
 const LOOK = 3_000;
@@ -28,6 +28,7 @@ export class Follower {
   readonly #present = new Map<string, ReadonlyMap<string, string>>();
   /** Nodes that could not be read, by their change: each is said once. */
   readonly #unreadable = new Map<string, bigint>();
+  readonly #marks = new WeakMap<Leaf, MarkNode>();
   #trees: Trees | undefined;
 
   constructor(layout: Layout, deps: RegistryDeps) {
@@ -84,11 +85,18 @@ export class Follower {
       const present = this.#present.get(serviceKey(service));
       return [...marks.leaves(group)].flatMap((leaf) => {
         const key = decodeURIComponent(nameOf(leaf.path));
-        const { mark, incarnation } = readMarkNode(leaf.data);
+        const { mark, incarnation } = this.#markIn(leaf);
         const orphaned = mark.intact && mark.writer === writer && present?.get(key) !== incarnation;
         return orphaned ? [{ service, key }] : [];
       });
     });
+  }
+
+  /** Looked at before every write, so each is read once. */
+  #markIn(leaf: Leaf): MarkNode {
+    const mark = this.#marks.get(leaf) ?? readMarkNode(leaf.data);
+    this.#marks.set(leaf, mark);
+    return mark;
   }
 
   #beat(): Disposable & { again(): void } {
