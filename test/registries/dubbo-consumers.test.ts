@@ -10,8 +10,8 @@ import { describeUnless, programPath } from '../support/servers.ts';
 import { freePorts, ZOOKEEPER_PROGRAM, ZookeeperServer } from '../support/zookeeper-server.ts';
 
 const NEVER = new AbortController().signal;
-const LONG = { timeout: 240_000 };
-const SOON = { timeout: 30_000, interval: 200 };
+const LONG = { timeout: 600_000 };
+const SOON = { timeout: 90_000, interval: 200 };
 const since = '2026-01-01T00:00:00.000Z';
 const DEAD = { kind: 'health', health: 'dead', reason: 'connect-refused', since } as const;
 const SUB = { kind: 'health', health: 'sub-healthy', reason: 'slow', since } as const;
