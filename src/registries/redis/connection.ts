@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { RedisClientType } from '@redis/client';
+import type { RedisClient, RedisClientType } from '@redis/client';
 import type { Clock } from '../../core/clock.ts';
 import { RegistryError } from '../../core/registry.ts';
 import { formatHostPort } from '../../lib/host-port.ts';
@@ -27,6 +27,17 @@ export type Command = readonly string[];
 
 /** A subscriber asks for a sign of life this often, milliseconds; it gives up after three without one. */
 const PING = 2_000;
+
+/**
+ * The library makes a class of hundreds of methods for each set of options that differs from the last, for tens of
+ * milliseconds: one class does for all of ours. It is loaded where it is needed only.
+ */
+let made: Promise<ReturnType<typeof RedisClient.factory>> | undefined;
+
+function clientFactory(): NonNullable<typeof made> {
+  made ??= import('@redis/client').then((library) => library.RedisClient.factory({ RESP: 2 }));
+  return made;
+}
 
 export class Connection {
   /** `host:port`. */
@@ -54,10 +65,11 @@ export class Connection {
     signal: AbortSignal,
   ): Promise<Connection> {
     const where = formatHostPort(address.host, address.port);
-    const { createClient } = await import('@redis/client');
+    const make = await clientFactory();
     const password = await passwordOf(login, where, deps);
-    const client = createClient({
-      RESP: 2,
+    // What the class was made with, its types do not take again; without it the client speaks RESP3.
+    const given = {
+      RESP: 2 as const,
       socket: {
         ...address,
         ...(options.tls === undefined ? {} : await tlsOf(options.tls, where, deps)),
@@ -72,7 +84,8 @@ export class Connection {
       ...(login.username === undefined ? {} : { username: login.username }),
       ...(password === undefined ? {} : { password }),
       ...(login.database === 0 ? {} : { database: login.database }),
-    }) as unknown as RedisClientType;
+    };
+    const client = make(given) as unknown as RedisClientType;
     const connection = new Connection(where, client, options.timeout, deps);
     try {
       await connection.#within(() => client.connect(), signal);
