@@ -74,7 +74,7 @@ export class Connection {
         ...address,
         ...(options.tls === undefined ? {} : await tlsOf(options.tls, where, deps)),
         connectTimeout: options.timeout,
-        reconnectStrategy: false,
+        reconnectStrategy: false as const,
         // Without it a subscriber never notices that its server hangs.
         socketTimeout: 3 * PING,
       },
