@@ -2,10 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { parseOptions, parseTarget } from '../../src/cli/check-target.ts';
 import { http, refusing } from '../support/lab/servers.ts';
 import { SondeProcess, sonde } from '../support/sonde-process.ts';
+
+// A process for each command: on a busy machine each takes its seconds to start.
+vi.setConfig({ testTimeout: 90_000 });
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'sonde-cli-'));
 
@@ -171,7 +174,7 @@ checks: [{ name: ping, probe: { kind: redis-ping }, rule: most, interval: 200ms,
         return child.err;
       }
     };
-    await expect.poll(statusOf, { timeout: 15_000 }).toContain('"health": "healthy"');
+    await expect.poll(statusOf, { timeout: 60_000 }).toContain('"health": "healthy"');
     expect(await child.signal('SIGINT')).toBe(0);
     const messages = child.err
       .trim()

@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createProgram } from '../../src/cli/program.ts';
 import { refusing } from '../support/lab/servers.ts';
 import { CliBench } from './cli-bench.ts';
 import { FakeIo } from './fake-io.ts';
 import { check, LAID } from './world.ts';
+
+// A process for each command: on a busy machine each takes its seconds to start.
+vi.setConfig({ testTimeout: 90_000 });
 
 const PAGE = readFileSync(join(import.meta.dirname, '../../docs/cli.md'), 'utf8');
 const LINES = [...PAGE.matchAll(/^```sh\n([\s\S]*?)^```$/gm)]

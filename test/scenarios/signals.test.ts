@@ -93,7 +93,7 @@ it.each([
     scope.defer(() => client.close());
     const asked = await client.request({ method: 'POST', path: `/v1/instances/${one?.id}/probe` });
     expect(asked.statusCode).toBe(202);
-    await expect.poll(() => metric(api, 'sonde_probes_in_flight'), PATIENCE).toBe(1);
+    await expect.poll(() => metric(api, 'sonde_probes_in_flight'), PATIENCE).toBeGreaterThan(0);
     sonde.poke(signal);
     await expect.poll(() => said(sonde, 'Draining'), PATIENCE).toBe(1);
     expect(await sonde.signal(signal)).toBe(code);
