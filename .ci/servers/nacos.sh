@@ -9,6 +9,11 @@ if ! command -v mvn >/dev/null || ! command -v javac >/dev/null; then
   { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends maven openjdk-17-jdk-headless; } >&2
 fi
 
+# One at a time; who waited finds it done.
+mkdir -p "$cache"
+exec 9>"$cache/.nacos.lock"
+flock 9
+
 # version, version of the jars, main class, group, artifacts
 install() {
   local version=$1 jars=$2 main=$3 group=$4 target=$cache/nacos-$1 work artifact

@@ -40,6 +40,7 @@ const SLOW = ['consul', 'kube-apiserver'];
 const TESTS: Readonly<Record<string, readonly string[]>> = {
   consul: ['registries/consul', 'scenarios/consul'],
   'kube-apiserver': ['registries/kubernetes', 'scenarios/kubernetes'],
+  nacos: ['registries/nacos', 'scenarios/nacos'],
 };
 
 /** Every script of `.ci/servers` brings the server that it is named after. */
