@@ -55,8 +55,8 @@ checks:
   - name: all
     match: { namespace: "*" }
     probe: { kind: http, path: / }
-    interval: 500ms
-    timeout: 400ms
+    interval: 1s
+    timeout: 1s
     rule: quick
 `;
 }
@@ -121,7 +121,9 @@ describeWithNacos('3.1.0', 'beside a Nacos 3.1.0', () => {
     await third.stop();
     await new Promise((resolve) => setTimeout(resolve, 5_000));
     await server.recover();
-    await expect.poll(() => seen(third), PATIENCE).toMatchObject({ enabled: false });
+    await expect
+      .poll(() => seen(third), { ...PATIENCE, message: sonde.err })
+      .toMatchObject({ enabled: false });
     await second.start();
     await new Promise((resolve) => setTimeout(resolve, 5_000));
     expect(await seen(second)).toMatchObject({ enabled: false, weight: 2 });

@@ -146,11 +146,12 @@ export class Reader {
       this.#tellUnreadable(`${service} ${key}`);
       return undefined;
     }
-    const { mark, own, record, lost } = standingIn(host, markKey);
+    const { mark, own, record, lost, unsealed } = standingIn(host, markKey);
     const { [markKey]: _, ...metadata } = host.metadata;
     // Disabled by us is not out of service by its owner's will.
     const disabledByUs = record?.original.enabled !== undefined && !host.enabled;
-    const found = lost ? undefined : (mark ?? this.#deps.unmarked(service, key, host));
+    // Without a mark it is written again, and sealed.
+    const found = lost || unsealed ? undefined : (mark ?? this.#deps.unmarked(service, key, host));
     return {
       key,
       incarnation: '',

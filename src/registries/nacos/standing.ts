@@ -16,6 +16,9 @@ import type { NacosOptions } from './options.ts';
 
 const VERSION = 1 as const;
 
+/** Of an announcement that goes into another one, characters: Nacos takes some thousand for all metadata. */
+const LONGEST = 500;
+
 const health = z.enum(['healthy', 'sub-healthy', 'dead']);
 
 const markRecord = z.object({
@@ -50,12 +53,14 @@ const damagedMark = z.object({
 export interface Standing {
   /** The text of the mark, undefined where none is. */
   readonly text: string | undefined;
-  /** The mark to go back to when a change comes to nothing. */
+  /** The mark to go back to when a change comes to nothing; an announcement too, for it may be carried out yet. */
   readonly before: string | undefined;
   readonly mark: FoundMark | undefined;
   readonly record: MarkRecord | undefined;
   /** The health that was written is no longer there: the provider registered again. */
   readonly lost: boolean;
+  /** The values were written, and the mark still says that they will be: it must be sealed. */
+  readonly unsealed: boolean;
   /** As if sonde had never written. */
   readonly own: { readonly weight: number; readonly enabled: boolean };
 }
@@ -64,12 +69,28 @@ export function standingIn(host: Host, markKey: string): Standing {
   const text = host.metadata[markKey];
   const own = { weight: host.weight, enabled: host.enabled };
   if (text === undefined || text === '')
-    return { text: undefined, before: undefined, mark: undefined, record: undefined, lost: false, own };
+    return {
+      text: undefined,
+      before: undefined,
+      mark: undefined,
+      record: undefined,
+      lost: false,
+      unsealed: false,
+      own,
+    };
   const decoded = markRecord.safeParse(parse(text));
   if (!decoded.success) {
     const rest = damagedMark.safeParse(parse(text));
     const damaged = rest.success ? rest.data : damagedMark.parse({});
-    return { text, before: text, mark: { ...damaged, intact: false }, record: undefined, lost: false, own };
+    return {
+      text,
+      before: text,
+      mark: { ...damaged, intact: false },
+      record: undefined,
+      lost: false,
+      unsealed: false,
+      own,
+    };
   }
   const { pending, ...record } = decoded.data;
   const intact = record.seal === sealOf(record, host);
@@ -77,11 +98,11 @@ export function standingIn(host: Host, markKey: string): Standing {
   if (pending !== undefined && !carriedOut) {
     // The values were not written any more: what was before them holds.
     const { [markKey]: _, ...metadata } = host.metadata;
-    if (pending.before !== null)
-      return {
-        ...standingIn({ ...host, metadata: { ...metadata, [markKey]: pending.before } }, markKey),
-        text,
-      };
+    const short = text.length <= LONGEST ? text : undefined;
+    if (pending.before !== null) {
+      const was = standingIn({ ...host, metadata: { ...metadata, [markKey]: pending.before } }, markKey);
+      return { ...was, text, before: short ?? was.before };
+    }
     const { since, writer, version } = record;
     const mark = {
       health: 'healthy',
@@ -92,7 +113,7 @@ export function standingIn(host: Host, markKey: string): Standing {
       original: {},
       intact: true,
     } as const;
-    return { text, before: undefined, mark, record: undefined, lost: false, own };
+    return { text, before: short, mark, record: undefined, lost: false, unsealed: false, own };
   }
   const { seal: _, by, ...mark } = record;
   return {
@@ -100,6 +121,7 @@ export function standingIn(host: Host, markKey: string): Standing {
     before: JSON.stringify(record),
     record,
     mark: { ...mark, intact },
+    unsealed: pending !== undefined,
     lost: intact && by === 'healthy' && host.healthy !== (record.health !== 'dead'),
     own: {
       weight: record.original.weight ?? host.weight,
@@ -129,7 +151,7 @@ export function decide(
   host: Host,
   options: DecideOptions,
 ): Decision {
-  const { mark, record, own, lost } = standingIn(host, options.markKey);
+  const { mark, record, own, lost, unsealed } = standingIn(host, options.markKey);
   const foreign = mark === undefined ? undefined : foreignness(mark, writer);
   if (foreign !== undefined && !force) return { kind: 'receipt', receipt: 'contested', detail: foreign };
   if (desired.kind === 'release') {
@@ -149,7 +171,8 @@ export function decide(
   };
   const stands = healthy === undefined || healthy === host.healthy;
   if (mark === undefined && health === 'healthy' && stands) return { kind: 'as-registered' };
-  const same = mark?.health === health && mark.reason === reason && foreign === undefined && !lost;
+  const same =
+    mark?.health === health && mark.reason === reason && foreign === undefined && !lost && !unsealed;
   if (same && record?.by === by && JSON.stringify(record.original) === JSON.stringify(original))
     return { kind: 'receipt', receipt: 'unchanged' };
   const values = {

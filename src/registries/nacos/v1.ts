@@ -163,12 +163,12 @@ export class NacosV1 implements NacosApi {
 
   async setValues(place: ServicePlace, host: Host, values: Values, signal: AbortSignal): Promise<boolean> {
     const { weight, enabled } = values;
-    // Here a partial change is one: what nobody wants changed is not said.
+    // Here a partial change is one: what nobody wants changed is not said, but for what would become 1 or true by default.
     const params = {
       ...serviceParams(place),
       ...hostParams(host),
-      ...(weight === host.weight && enabled !== host.enabled ? {} : { weight }),
-      ...(enabled === host.enabled && weight !== host.weight ? {} : { enabled }),
+      ...(weight === host.weight && weight === 1 ? {} : { weight }),
+      ...(enabled === host.enabled && enabled ? {} : { enabled }),
     };
     const call: Call = { method: 'PATCH', path: '/v1/ns/instance', params };
     const answer = await this.#session.ask(call, signal);

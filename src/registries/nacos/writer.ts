@@ -148,7 +148,7 @@ export class Writer {
         ? { retry: 'it changed while it was being written' }
         : this.#settle(request, again);
     }
-    if (!(await this.#setValues(place, seen, target))) return this.#goneOrLater(place, seen);
+    // The health first: it may be refused, and then nothing has changed.
     if (target.healthy !== undefined && target.healthy !== seen.healthy) {
       const refusal = await this.#setHealth(place, seen, target.healthy, metadata);
       if (refusal !== undefined) {
@@ -156,6 +156,7 @@ export class Writer {
         return refusal;
       }
     }
+    if (!(await this.#setValues(place, seen, target))) return this.#goneOrLater(place, seen);
     return this.#seal(place, seen, target);
   }
 

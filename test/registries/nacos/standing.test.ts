@@ -97,6 +97,32 @@ describe('what stands in Nacos', () => {
     });
   });
 
+  it('is sealed by the next write when that was cut off, so that it can be contested again', () => {
+    const dead = ask(desiredOf('dead'), HOST);
+    if (dead.kind !== 'store') throw new Error('nothing to store');
+    const announced = announcement(dead.target, undefined, 'n', HOST, { writer: 'sonde' });
+    const stands = markedWith(valuesOf(HOST, dead.target), announced);
+    expect(standingIn(stands, 'sonde').unsealed).toBe(true);
+    expect(ask(desiredOf('dead'), stands)).toEqual(dead);
+  });
+
+  it('is known for what it is when a write that was given up is carried out late', () => {
+    const dead = ask(desiredOf('dead'), HOST);
+    if (dead.kind !== 'store') throw new Error('nothing to store');
+    const announced = markedWith(HOST, announcement(dead.target, undefined, 'n', HOST, { writer: 'sonde' }));
+    const sub = ask(desiredOf('sub-healthy'), announced);
+    if (sub.kind !== 'store') throw new Error('nothing to store');
+    const { before } = standingIn(announced, 'sonde');
+    const again = announcement(sub.target, before, 'm', announced, { writer: 'sonde' });
+    // The values of the first announcement come now; nobody but sonde has disabled it.
+    const late = markedWith(valuesOf(HOST, dead.target), again);
+    expect(standingIn(late, 'sonde')).toMatchObject({
+      own: { enabled: true },
+      mark: { health: 'dead', intact: true },
+    });
+    expect(ask(desiredOf('sub-healthy'), late)).toMatchObject({ target: { enabled: true, weight: 0.3 } });
+  });
+
   it('scales sub-healthy from the original weight: 5 becomes 1.5, and dead is at 5 again', () => {
     const sub = ask(desiredOf('sub-healthy'), { ...HOST, weight: 5 });
     expect(sub).toMatchObject({ target: { weight: 1.5, enabled: true } });
