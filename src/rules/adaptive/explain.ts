@@ -48,7 +48,11 @@ function because(state: AdaptiveState, { now, time, backgroundLoss = LOSS }: Nar
   const seen = together(state.recent);
   if (seen === null) return 'nothing was seen of it yet';
   if (reason === 'slow' && state.health === 'sub-healthy') return rate(seen, time);
-  if (state.health === 'healthy' || state.health === 'unknown') return rate(seen, time);
+  if (state.health === 'healthy' || state.health === 'unknown') {
+    // What failed before a recovery is still among the recent looks.
+    const passing = state.row >= 2 && seen[0] < seen[2];
+    return `${passing ? `the last ${state.row} looks passed, ` : ''}${rate(seen, time)}`;
+  }
   // Healthy is what the network leaves of a target that never fails.
   const lost = Math.max(LOSS, backgroundLoss);
   const chance = frequency(yearlyAtMost(seen[2] - seen[0], seen[2], lost, bars.interval));

@@ -143,6 +143,10 @@ describe('the adaptive window', () => {
       '82 % of the last 11 looks failed since t+0s (100 s); a healthy target would show this once in 490 years',
     );
     expect(told(`-${'++-'.repeat(6)}-+`)?.because).toBe('38 % of the last 21 looks failed since t+0s');
+    // What failed before is still among the recent looks.
+    expect(told(`-${'++-'.repeat(6)}-++`)?.because).toBe(
+      'the last 2 looks passed, 36 % of the last 22 looks failed since t+0s',
+    );
     expect(told('+xx')?.because).toBe(
       'none of the last 2 looks reached it since t+0.499s; a healthy target would show this 26 times a year',
     );
