@@ -66,14 +66,14 @@ const FACTORS = [2, 3, 5, 10];
 const PERIODS = [10, 20, 40, 60, 120, 300, 600];
 const BURSTS = [500, 1_000, 2_000, 4_000, 8_000];
 export const VANTAGES = [1, 3];
-/** Target-years over all seeds. */
+/** Target-years over all seeds, for one vantage and for three each. */
 const YEARS: Readonly<Record<number, number>> = {
   0: 2,
   0.001: 2,
-  0.01: 100,
+  0.01: 50,
   0.05: 2,
   0.1: 30,
-  0.3: 10,
+  0.3: 5,
 };
 
 export interface Extent {
@@ -113,34 +113,34 @@ function ofSonde(
     for (const loss of [0.01, 0.1, 0.3])
       for (const how of ['black-hole', 'refused'] as const)
         list.push(
-          cell('crash', `S03/${v}/${how}/${loss}`, { vantages, loss, how, trials: trials(1_500) }, 8),
+          cell('crash', `S03/${v}/${how}/${loss}`, { vantages, loss, how, trials: trials(750) }, 8),
         );
-    const short = { vantages, loss: 0.01, how: 'black-hole', timeout: 500, trials: trials(1_500) } as const;
+    const short = { vantages, loss: 0.01, how: 'black-hole', timeout: 500, trials: trials(750) } as const;
     list.push(cell('crash', `S03/${v}/black-hole/0.01/500ms`, short, 8));
     for (const share of SHARES)
       list.push(
         cell(
           'gray',
           `S05/${v}/${share}`,
-          { vantages, share, how: 'status', trials: trials(500), peers: 5 },
+          { vantages, share, how: 'status', trials: trials(200), peers: 5 },
           5,
         ),
       );
     for (const share of [1, 0.5])
       list.push(
-        cell('gray', `S06/${v}/${share}`, { vantages, share, how: 'hang', trials: trials(500), peers: 5 }, 5),
+        cell('gray', `S06/${v}/${share}`, { vantages, share, how: 'hang', trials: trials(200), peers: 5 }, 5),
       );
     list.push(
       cell('gray', `S05/${v}/alone`, { vantages, share: 1, how: 'status', trials: trials(100), peers: 0 }, 2),
     );
     for (const factor of FACTORS)
-      list.push(cell('slow', `S07/${v}/${factor}`, { vantages, factor, trials: trials(300) }, 5));
-    list.push(cell('slow', `S07/${v}/ramp`, { vantages, factor: 10, ramp: 600_000, trials: trials(300) }, 5));
+      list.push(cell('slow', `S07/${v}/${factor}`, { vantages, factor, trials: trials(100) }, 5));
+    list.push(cell('slow', `S07/${v}/ramp`, { vantages, factor: 10, ramp: 600_000, trials: trials(100) }, 5));
     list.push(
       cell(
         'slow',
         `S07/${v}/1`,
-        { vantages, factor: 1, trials: ((vantages === 1 ? 4 : 3) * part) / seeds },
+        { vantages, factor: 1, trials: ((vantages === 1 ? 2 : 1) * part) / seeds },
         30,
       ),
     );
@@ -154,7 +154,7 @@ function ofSonde(
     }
     for (const period of PERIODS)
       list.push(
-        cell('flapping', `S09/${v}/${period}`, { vantages, period: period * 1_000, trials: trials(100) }, 4),
+        cell('flapping', `S09/${v}/${period}`, { vantages, period: period * 1_000, trials: trials(60) }, 4),
       );
     for (const { id, severalOnly, targets } of FAULTS) {
       if (vantages === 1 && severalOnly === true) continue;
@@ -179,7 +179,7 @@ function ofPeers(
       const name = `${rule}/${mode}`;
       for (const loss of [0.01, 0.1, 0.3]) {
         list.push(
-          cell('peerQuiet', `peer/S01/${name}/${loss}`, { rule, mode, loss, years: (2 * part) / seeds }, 1),
+          cell('peerQuiet', `peer/S01/${name}/${loss}`, { rule, mode, loss, years: part / seeds }, 1),
         );
         list.push(
           cell('peerCrash', `peer/S03/${name}/${loss}`, {
@@ -187,12 +187,12 @@ function ofPeers(
             mode,
             loss,
             how: 'black-hole',
-            trials: trials(1_500),
+            trials: trials(1_000),
           }),
         );
       }
       for (const share of [1, 0.5, 0.3])
-        list.push(cell('peerGray', `peer/S05/${name}/${share}`, { rule, mode, share, trials: trials(500) }));
+        list.push(cell('peerGray', `peer/S05/${name}/${share}`, { rule, mode, share, trials: trials(300) }));
       if (quick) continue;
       for (const period of PERIODS)
         list.push(
