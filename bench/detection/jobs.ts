@@ -112,9 +112,7 @@ function ofSonde(
       }
     for (const loss of [0.01, 0.1, 0.3])
       for (const how of ['black-hole', 'refused'] as const)
-        list.push(
-          cell('crash', `S03/${v}/${how}/${loss}`, { vantages, loss, how, trials: trials(750) }, 8),
-        );
+        list.push(cell('crash', `S03/${v}/${how}/${loss}`, { vantages, loss, how, trials: trials(750) }, 8));
     const short = { vantages, loss: 0.01, how: 'black-hole', timeout: 500, trials: trials(750) } as const;
     list.push(cell('crash', `S03/${v}/black-hole/0.01/500ms`, short, 8));
     for (const share of SHARES)
@@ -122,7 +120,7 @@ function ofSonde(
         cell(
           'gray',
           `S05/${v}/${share}`,
-          { vantages, share, how: 'status', trials: trials(200), peers: 5 },
+          { vantages, share, how: 'status', trials: trials(share === 0.3 ? 1_000 : 200), peers: 5 },
           5,
         ),
       );

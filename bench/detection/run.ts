@@ -1,6 +1,6 @@
 /**
  * The detection bench: `npm run bench:detection [-- --quick] [--seeds 11,22] [--only TEXT] [--out DIR] [--docs] [--threads N]
- * [--keep DIR]`; `--keep` goes on where an interrupted run with the same code stopped. Virtual time,
+ * [--keep DIR]`; `--keep` goes on where an interrupted run with the same code stopped, `--kept` reports what that has. Virtual time,
  * the shipping rule, engine parts, local health, pipeline and guard, and the rules of others in the same worlds. Fails where a line
  * is crossed. `--docs` puts table and charts into docs/.
  */
@@ -9,7 +9,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bench } from './bench.ts';
-import { cells as allCells, type Job } from './jobs.ts';
+import { cells as allCells, type Cell, type Job } from './jobs.ts';
 import { keptIn } from './kept.ts';
 import { timelines, tradeOff } from './report/charts.ts';
 import { markdownOf } from './report/markdown.ts';
@@ -23,13 +23,16 @@ const { values } = parseArgs({
     docs: { type: 'boolean', default: false },
     threads: { type: 'string', default: '2' },
     keep: { type: 'string' },
+    kept: { type: 'boolean', default: false },
   },
 });
 const all = values.seeds.split(',').map(Number);
 // A quick run is about noticing, not about figures: one seed.
 const seeds = values.quick ? all.slice(0, 1) : all;
-const cells = allCells({ seeds: seeds.length, quick: values.quick }).filter(({ key }) =>
-  key.includes(values.only),
+const kept = values.keep === undefined ? undefined : keptIn(values.keep);
+const isKept = (cell: Cell): boolean => seeds.every((seed) => kept?.recall({ cell, seed }) !== undefined);
+const cells = allCells({ seeds: seeds.length, quick: values.quick }).filter(
+  (cell) => cell.key.includes(values.only) && (!values.kept || isKept(cell)),
 );
 
 const began = Date.now();
@@ -46,13 +49,7 @@ const told = ({ cell, seed }: Job): void => {
   else if (count % 50 === 0 || count === cells.length * seeds.length) process.stderr.write(`${text}\n`);
 };
 
-const { book, lines, qos } = await bench(
-  cells,
-  seeds,
-  Number(values.threads),
-  told,
-  values.keep === undefined ? undefined : keptIn(values.keep),
-);
+const { book, lines, qos } = await bench(cells, seeds, Number(values.threads), told, kept);
 if (process.stderr.isTTY) process.stderr.write('\n');
 const markdown = markdownOf(book, lines, seeds);
 const charts = {

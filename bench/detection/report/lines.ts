@@ -6,6 +6,8 @@ import { analyticBound, INTERVAL, YEAR } from '../scenarios/quiet.ts';
 import type { Book } from './book.ts';
 
 export interface Line {
+  /** Keys of the cells that it is drawn from. */
+  readonly of: readonly string[];
   readonly what: string;
   readonly measured: string;
   readonly bound: string;
@@ -32,7 +34,9 @@ export function linesOf(book: Book, vantages: readonly number[]): readonly Line[
     const who = count === 1 ? 'one vantage' : `${count} vantages`;
     return lines.map((line) => ({ ...line, what: `${who}: ${line.what}` }));
   });
-  return [...falseDeathsInAll(book, vantages), ...each];
+  const all = [...falseDeathsInAll(book, vantages), ...each];
+  // Where only a part was run, only that part is judged.
+  return all.filter(({ of }) => of.every((key) => book.has(key)));
 }
 
 /** Over all seeds and numbers of vantages. */
@@ -42,6 +46,7 @@ function falseDeathsInAll(book: Book, vantages: readonly number[]): readonly Lin
       vantages.reduce((sum, count) => sum + book.sum(`S01/${count}v/${loss}`, name), 0);
     const [dead, years, bound] = [sumOf('dead'), sumOf('years'), analyticBound(loss)];
     return {
+      of: vantages.map((count) => `S01/${count}v/${loss}`),
       what: `false dead at ${100 * loss} % loss, in all`,
       measured: `${dead} in ${short(years)} target-years (${rateText(dead, years)} a year); by the formulas ${short(bound)}`,
       bound: `none in ${ASKED[loss]}; formulas ≤ ${FALSE_DEAD}`,
@@ -59,6 +64,7 @@ function falseDeaths(book: Book, v: string): readonly Line[] {
       book.sum(key, 'years'),
     ];
     return {
+      of: [key],
       what: `false dead at ${100 * loss} % loss`,
       measured: `${dead} in ${short(years)} target-years (${rateText(dead, years)} a year); sub-healthy ${subHealthy}`,
       bound: 'none',
@@ -73,6 +79,7 @@ function crashes(book: Book, v: string, count: number): readonly Line[] {
     const key = `S03/${v}/${how}/0.01`;
     const found = book.spread(key, 'found');
     return {
+      of: [key],
       what: `crash, ${how}, 1 % loss`,
       measured: `mean ${fixed(found.mean)} s, p99 ${fixed(found.p99)} s of ${found.n}, ${book.sum(key, 'missed')} missed`,
       bound: `mean ≤ ${mean}, p99 ≤ ${p99} s`,
@@ -82,6 +89,7 @@ function crashes(book: Book, v: string, count: number): readonly Line[] {
   const key = `S03/${v}/black-hole/0.3`;
   const found = book.spread(key, 'found');
   const lossy = {
+    of: [key],
     what: 'crash, black-hole, 30 % loss',
     measured: `mean ${fixed(found.mean)} s, p99 ${fixed(found.p99)} s of ${found.n}, ${book.sum(key, 'missed')} missed`,
     bound: 'mean ≤ 10 s',
@@ -106,12 +114,14 @@ function grays(book: Book, v: string): readonly Line[] {
     const earliest = Math.min(...book.sample(key, 'dead'));
     return [
       {
+        of: [key],
         what: `5xx at ${100 * share} %, sub-healthy`,
         measured: `p50 ${fixed(first.p50)} s, p95 ${fixed(first.p95)} s of ${first.n}, ${book.sum(key, 'missed')} missed`,
         bound: `p50 ≤ ${p50} s`,
         met: first.p50 <= p50,
       },
       {
+        of: [key],
         what: `5xx at ${100 * share} %, flagged`,
         measured: `${fixed(100 * flagged.mean)} % of the time, ${fixed(turns.mean)} transitions (p99 ${turns.p99})`,
         bound: `≥ 97 %, ≤ ${transitions} transitions`,
@@ -119,18 +129,32 @@ function grays(book: Book, v: string): readonly Line[] {
       },
       share === 1
         ? {
+            of: [key],
             what: '5xx at 100 %, dead',
             measured: `${deaths} of ${book.sum(key, 'trials')}, the earliest after ${fixed(earliest)} s`,
             bound: 'after 30 s',
             met: deaths === book.sum(key, 'trials') && earliest >= 30,
           }
-        : { what: `5xx at ${100 * share} %, dead`, measured: `${deaths}`, bound: 'never', met: deaths === 0 },
+        : {
+            of: [key],
+            what: `5xx at ${100 * share} %, dead`,
+            measured: `${deaths}`,
+            bound: 'never',
+            met: deaths === 0,
+          },
     ];
   });
-  const alone = book.sum(`S05/${v}/alone`, 'deaths');
+  const key = `S05/${v}/alone`;
+  const alone = book.sum(key, 'deaths');
   return [
     ...lines,
-    { what: '5xx at 100 %, nobody else serves', measured: `${alone} dead`, bound: 'never', met: alone === 0 },
+    {
+      of: [key],
+      what: '5xx at 100 %, nobody else serves',
+      measured: `${alone} dead`,
+      bound: 'never',
+      met: alone === 0,
+    },
   ];
 }
 
@@ -142,6 +166,7 @@ function slowness(book: Book, v: string): readonly Line[] {
     const key = `S07/${v}/${factor}`;
     const found = book.spread(key, 'found');
     return {
+      of: [key],
       what: `slow ×${factor} with peers`,
       measured: `p50 ${fixed(found.p50)} s, p95 ${fixed(found.p95)} s of ${found.n}, ${book.sum(key, 'missed')} missed`,
       bound: `p50 ≤ ${p50} s`,
@@ -153,6 +178,7 @@ function slowness(book: Book, v: string): readonly Line[] {
   return [
     ...steps,
     {
+      of: [key],
       what: 'slow though nobody is',
       measured: `${flagged} in ${short(years)} target-years (${rateText(flagged, years)} a year)`,
       bound: '≤ 1 a year',
@@ -163,8 +189,10 @@ function slowness(book: Book, v: string): readonly Line[] {
 
 function flaps(book: Book, v: string): readonly Line[] {
   return [20, 40, 60, 120].map((period) => {
-    const { mean, max } = book.spread(`S09/${v}/${period}`, 'perHour');
+    const key = `S09/${v}/${period}`;
+    const { mean, max } = book.spread(key, 'perHour');
     return {
+      of: [key],
       what: `flapping every ${period} s`,
       measured: `${fixed(mean)} transitions an hour, at most ${fixed(max)}`,
       bound: '≤ 10',
@@ -174,19 +202,18 @@ function flaps(book: Book, v: string): readonly Line[] {
 }
 
 function probers(book: Book, v: string): readonly Line[] {
-  return FAULTS.filter(({ id }) => /^S1[0-4]/.test(id) && book.has(`fleet/${v}/${id}`)).map(
-    ({ id, title }) => {
-      const key = `fleet/${v}/${id}`;
-      const wrong = book.sum(key, 'wrongDead');
-      const seconds = book.sum(key, 'wrongSubHealthy');
-      return {
-        what: title,
-        measured: `${wrong} wrong target-seconds, ${book.sum(key, 'wrongVerdicts')} verdicts, ${seconds} s sub-healthy, ${book.sum(key, 'writes')} writes`,
-        bound: '0 wrong target-seconds',
-        met: wrong === 0,
-      };
-    },
-  );
+  return FAULTS.filter(({ id }) => /^S1[0-4]/.test(id)).map(({ id, title }) => {
+    const key = `fleet/${v}/${id}`;
+    const wrong = book.sum(key, 'wrongDead');
+    const seconds = book.sum(key, 'wrongSubHealthy');
+    return {
+      of: [key],
+      what: title,
+      measured: `${wrong} wrong target-seconds, ${book.sum(key, 'wrongVerdicts')} verdicts, ${seconds} s sub-healthy, ${book.sum(key, 'writes')} writes`,
+      bound: '0 wrong target-seconds',
+      met: wrong === 0,
+    };
+  });
 }
 
 function racks(book: Book, v: string): readonly Line[] {
@@ -194,6 +221,7 @@ function racks(book: Book, v: string): readonly Line[] {
   const found = book.spread(key, 'found');
   return [
     {
+      of: [key],
       what: 'rack outage 30 %, written',
       measured: `p99 ${fixed(found.p99)} s of ${found.n}, at most ${book.max(key, 'batches')} batches, ${book.sum(key, 'missed')} missed`,
       bound: 'p99 ≤ 8 s, ≤ 2 batches, none missed',
@@ -211,6 +239,7 @@ function extras(book: Book, v: string): readonly Line[] {
     const scheduled = book.sum(key, 'years') * (YEAR / INTERVAL);
     const extra = book.sum(key, 'looks') / scheduled - 1;
     return {
+      of: [key],
       what: `extra looks at ${100 * loss} % loss`,
       measured: `${fixed(100 * extra)} %`,
       bound: `≤ ${100 * most} %`,
