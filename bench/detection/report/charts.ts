@@ -37,16 +37,27 @@ export function tradeOff(book: Book, loss: number): string {
     point(book, 'sonde, 1 vantage, 5 s', `S03/1v/black-hole/${loss}`, `S01/1v/${loss}`, OURS),
     point(book, 'sonde, 3 vantages, 5 s', `S03/3v/black-hole/${loss}`, `S01/3v/${loss}`, OURS),
   ].filter(({ seconds }) => Number.isFinite(seconds) && seconds > 0);
-  const [width, height, left, bottom] = [860, 520, 70, 60];
-  const x = logScale(2, 200, left, width - 190);
+  const [width, left, right, bottom] = [980, 100, 300, 60];
+  const height = Math.max(560, 125 + 14 * points.length);
+  const x = logScale(2, 200, left, width - right);
   const y = logScale(0.01, 1e7, height - bottom, 40);
-  const marks = points.map(({ title, seconds, yearly, seen, colour }) => {
+  // By number: names beside the points would lie upon each other.
+  const numbered = points.toSorted((a, b) => b.yearly - a.yearly || a.seconds - b.seconds);
+  const spots = apart(numbered.map(({ seconds, yearly }) => [x(seconds), y(yearly)]));
+  const marks = numbered.flatMap(({ title, seconds, yearly, seen, colour }, index) => {
     const [px, py] = [x(seconds), y(yearly)];
+    const [tx, ty] = spots[index] ?? [px, py];
     const shape = seen
       ? `<circle cx="${px}" cy="${py}" r="4" fill="${colour}"/>`
       : `<path d="M${px - 5} ${py - 4}h10l-5 9z" fill="${colour}"/>`;
     const weight = colour === OURS ? ' font-weight="bold"' : '';
-    return `${shape}<text x="${px + 8}" y="${py + 4}" font-size="10" fill="${colour}"${weight}>${escaped(title)}</text>`;
+    const row = 110 + 14 * index;
+    return [
+      shape,
+      `<text x="${tx}" y="${ty}" font-size="10" text-anchor="middle" fill="${colour}"${weight}>${index + 1}</text>`,
+      `<text x="${width - right + 42}" y="${row}" font-size="10" text-anchor="end" fill="${colour}"${weight}>${index + 1}</text>`,
+      `<text x="${width - right + 50}" y="${row}" font-size="10" fill="${colour}"${weight}>${escaped(title)}</text>`,
+    ];
   });
   const grid = [
     ...[2, 5, 10, 20, 50, 100, 200].map(
@@ -55,20 +66,53 @@ export function tradeOff(book: Book, loss: number): string {
     ),
     ...[0.01, 0.1, 1, 10, 100, 1_000, 1e4, 1e5, 1e6, 1e7].map(
       (n) =>
-        `<line x1="${left}" x2="${width - 190}" y1="${y(n)}" y2="${y(n)}" stroke="#e4e7eb"/><text x="${left - 8}" y="${y(n) + 4}" font-size="11" text-anchor="end" fill="${INK}">${n.toLocaleString('en-US').replaceAll(',', ' ')}</text>`,
+        `<line x1="${left}" x2="${width - right}" y1="${y(n)}" y2="${y(n)}" stroke="#e4e7eb"/><text x="${left - 8}" y="${y(n) + 4}" font-size="11" text-anchor="end" fill="${INK}">${n.toLocaleString('en-US').replaceAll(',', ' ')}</text>`,
     ),
+  ];
+  const key = [
+    ...MODES.map((mode) => [COLOURS[mode], `others, ${mode}`] as const),
+    [OURS, 'sonde, defaults'] as const,
   ];
   return svg(width, height, `Detection time against false deaths at ${100 * loss} % loss`, [
     ...grid,
-    `<text x="${(left + width - 190) / 2}" y="${height - 16}" font-size="12" text-anchor="middle" fill="${INK}">seconds until a black hole is dead, mean (lower is better)</text>`,
-    `<text transform="translate(16 ${(height - bottom + 40) / 2}) rotate(-90)" font-size="12" text-anchor="middle" fill="${INK}">false deaths of a healthy target a year; ▾ none seen, at most this</text>`,
+    `<text x="${(left + width - right) / 2}" y="${height - 16}" font-size="12" text-anchor="middle" fill="${INK}">seconds until a black hole is dead, mean (lower is better)</text>`,
+    `<text transform="translate(20 ${(height - bottom + 40) / 2}) rotate(-90)" font-size="12" text-anchor="middle" fill="${INK}">false deaths of a healthy target a year; ▾ none seen, at most this</text>`,
     ...marks,
-    ...MODES.map(
-      (mode, index) =>
-        `<circle cx="${width - 150}" cy="${60 + 20 * index}" r="4" fill="${COLOURS[mode]}"/><text x="${width - 140}" y="${64 + 20 * index}" font-size="11" fill="${INK}">others, ${mode}</text>`,
+    ...key.map(
+      ([colour, text], index) =>
+        `<circle cx="${width - right + 38}" cy="${48 + 16 * index}" r="4" fill="${colour}"/><text x="${width - right + 50}" y="${52 + 16 * index}" font-size="11" fill="${INK}">${text}</text>`,
     ),
-    `<circle cx="${width - 150}" cy="100" r="4" fill="${OURS}"/><text x="${width - 140}" y="104" font-size="11" fill="${INK}">sonde, defaults</text>`,
   ]);
+}
+
+type Place = readonly [x: number, y: number];
+
+/** Where the numbers of points may stand: beside their point, and upon no other number or point. */
+function apart(points: readonly Place[]): readonly Place[] {
+  const beside: readonly Place[] = [
+    [12, 4],
+    [-12, 4],
+    [0, -7],
+    [0, 15],
+    [12, -6],
+    [12, 14],
+    [-12, -6],
+    [-12, 14],
+    [0, -18],
+    [0, 26],
+    [0, -29],
+    [0, 37],
+  ];
+  const taken: Place[] = points.map(([px, py]) => [px, py + 4]);
+  return points.map(([px, py]) => {
+    const spots = beside.map(([dx, dy]): Place => [round(px + dx), round(py + dy)]);
+    const free = spots.find(([sx, sy]) =>
+      taken.every(([ox, oy]) => Math.abs(sx - ox) > 11 || Math.abs(sy - oy) > 9),
+    );
+    const spot = free ?? [round(px + 12), round(py + 4)];
+    taken.push(spot);
+    return spot;
+  });
 }
 
 function point(book: Book, title: string, crash: string, quiet: string, colour: string): Point {
