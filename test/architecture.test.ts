@@ -50,7 +50,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   'registries/redis': ['registries/shared', 'options', '@redis/client', 'zod'],
   'registries/kubernetes': ['registries/shared', 'options', 'undici', 'yaml', 'zod'],
   'registries/zookeeper': ['registries/shared', 'options', 'yaml', 'zod'],
-  'registries/shared': ['options', 'zod'],
+  'registries/shared': ['options', 'undici', 'zod'],
   engine: ['p-limit'],
   pipeline: [],
   board: [],

@@ -2,9 +2,10 @@
 
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { buildConnector, Pool } from 'undici';
+import { Pool } from 'undici';
 import type { Clock } from '../../core/clock.ts';
 import { RegistryError } from '../../core/registry.ts';
+import { tlsConnector } from '../shared/tls.ts';
 import type { ConsulOptions } from './options.ts';
 
 export interface ConnectionDeps {
@@ -51,9 +52,10 @@ export class Connections {
     this.#options = options;
     this.#deps = deps;
     const connections = options.watches + FREE;
+    const connect = tlsConnector(options.tls, options.timeout, deps.baseDir);
     this.#members = endpoints.map((endpoint) => ({
       endpoint,
-      pool: new Pool(endpoint, { connections, connect: this.#connect, headersTimeout: 0, bodyTimeout: 0 }),
+      pool: new Pool(endpoint, { connections, connect, headersTimeout: 0, bodyTimeout: 0 }),
     }));
     deps.scope.defer(async () => {
       await Promise.all(this.#members.map(({ pool }) => pool.destroy()));
@@ -127,26 +129,5 @@ export class Connections {
         cause: error,
       });
     }
-  }
-
-  /** Reads the TLS files for every connection: certificates are renewed while sonde runs. */
-  readonly #connect: buildConnector.connector = (target, callback) => {
-    const { tls, timeout } = this.#options;
-    const name = tls.serverName === undefined ? {} : { servername: tls.serverName };
-    this.#tlsFiles()
-      .then((files) =>
-        buildConnector({ timeout, rejectUnauthorized: !tls.insecure, ...name, ...files })(target, callback),
-      )
-      .catch((error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), null));
-  };
-
-  async #tlsFiles(): Promise<{ ca?: string; cert?: string; key?: string }> {
-    const { caFile, certFile, keyFile } = this.#options.tls;
-    const read = (file: string): Promise<string> => readFile(resolve(this.#deps.baseDir, file), 'utf8');
-    return {
-      ...(caFile === undefined ? {} : { ca: await read(caFile) }),
-      ...(certFile === undefined ? {} : { cert: await read(certFile) }),
-      ...(keyFile === undefined ? {} : { key: await read(keyFile) }),
-    };
   }
 }

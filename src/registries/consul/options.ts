@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { duration, filePath } from '../../options/fields.ts';
+import { tlsFields } from '../shared/tls.ts';
 
 const endpoint = z
   .url({ protocol: /^https?$/, error: 'not an endpoint: write it as http://127.0.0.1:8500' })
@@ -35,11 +36,8 @@ export const consulOptions = z
     }),
     tls: z
       .strictObject({
-        caFile: filePath.optional(),
-        certFile: filePath.optional(),
-        keyFile: filePath.optional(),
+        ...tlsFields,
         serverName: name.optional(),
-        insecure: z.boolean().default(false).meta({ description: 'Do not verify the certificate' }),
       })
       .prefault({}),
     insecure: z.boolean().default(false).meta({ description: 'Send the token without verified TLS' }),

@@ -1,10 +1,9 @@
 /** Connections to the members of etcd, one of which is asked at a time; every call has a deadline of ours. */
 
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { buildConnector, Pool } from 'undici';
+import { Pool } from 'undici';
 import type { Clock } from '../../core/clock.ts';
 import { RegistryError } from '../../core/registry.ts';
+import { tlsConnector } from '../shared/tls.ts';
 import type { EtcdOptions } from './options.ts';
 import { failureOf } from './wire.ts';
 
@@ -34,9 +33,10 @@ export class Connections {
   constructor(options: EtcdOptions, deps: ConnectionDeps) {
     this.#options = options;
     this.#deps = deps;
+    const connect = tlsConnector(options.tls, options.timeout, deps.baseDir);
     this.#members = options.endpoints.map((endpoint) => ({
       endpoint,
-      pool: new Pool(endpoint, { connections: CONNECTIONS, connect: this.#connect }),
+      pool: new Pool(endpoint, { connections: CONNECTIONS, connect }),
     }));
     deps.scope.defer(async () => {
       await Promise.all(this.#members.map(({ pool }) => pool.destroy()));
@@ -113,26 +113,6 @@ export class Connections {
     return new RegistryError('unreachable', `registry ${this.#deps.name}: ${endpoint}${path}: ${what}`, {
       cause: error,
     });
-  }
-
-  /** Reads the TLS files for every connection: certificates are renewed while sonde runs. */
-  readonly #connect: buildConnector.connector = (target, callback) => {
-    const { tls, timeout } = this.#options;
-    this.#tlsFiles()
-      .then((files) =>
-        buildConnector({ timeout, rejectUnauthorized: !tls.insecure, ...files })(target, callback),
-      )
-      .catch((error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), null));
-  };
-
-  async #tlsFiles(): Promise<{ ca?: string; cert?: string; key?: string }> {
-    const { caFile, certFile, keyFile } = this.#options.tls;
-    const read = (file: string): Promise<string> => readFile(resolve(this.#deps.baseDir, file), 'utf8');
-    return {
-      ...(caFile === undefined ? {} : { ca: await read(caFile) }),
-      ...(certFile === undefined ? {} : { cert: await read(certFile) }),
-      ...(keyFile === undefined ? {} : { key: await read(keyFile) }),
-    };
   }
 }
 

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { duration, filePath } from '../../options/fields.ts';
 import { weightField } from '../shared/mark.ts';
+import { tlsFields } from '../shared/tls.ts';
 
 const endpoint = z
   .url({ protocol: /^https?$/, error: 'not an endpoint: write it as http://127.0.0.1:2379' })
@@ -29,10 +30,7 @@ export const etcdOptions = z
     passwordFile: filePath.optional(),
     tls: z
       .strictObject({
-        caFile: filePath.optional(),
-        certFile: filePath.optional(),
-        keyFile: filePath.optional(),
-        insecure: z.boolean().default(false).meta({ description: 'Do not verify the certificate' }),
+        ...tlsFields,
       })
       .prefault({}),
     insecure: z.boolean().default(false).meta({ description: 'Send credentials without verified TLS' }),

@@ -2,10 +2,11 @@
 
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { buildConnector, Pool } from 'undici';
+import { Pool } from 'undici';
 import type { z } from 'zod';
 import type { Clock } from '../../core/clock.ts';
 import { RegistryError, type RegistryErrorCode } from '../../core/registry.ts';
+import { tlsConnector } from '../shared/tls.ts';
 import type { EurekaOptions } from './options.ts';
 import { type InstanceInfo, type Listing, listing, preservationIn, single } from './wire.ts';
 
@@ -42,12 +43,13 @@ export class EurekaApi {
   constructor(options: EurekaOptions, deps: ApiDeps) {
     this.#options = options;
     this.#deps = deps;
+    const connect = tlsConnector(options.tls, options.timeout, deps.baseDir);
     this.#servers = options.urls.map((url) => ({
       url,
       pool: new Pool(new URL(url).origin, {
         connections: CONNECTIONS,
         maxResponseSize: LARGEST,
-        connect: this.#connect,
+        connect,
       }),
     }));
     deps.scope.defer(async () => {
@@ -203,26 +205,6 @@ export class EurekaApi {
         cause: error,
       });
     }
-  }
-
-  /** Reads the TLS files for every connection: certificates are renewed while sonde runs. */
-  readonly #connect: buildConnector.connector = (target, callback) => {
-    const { tls, timeout } = this.#options;
-    this.#tlsFiles()
-      .then((files) =>
-        buildConnector({ timeout, rejectUnauthorized: !tls.insecure, ...files })(target, callback),
-      )
-      .catch((error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), null));
-  };
-
-  async #tlsFiles(): Promise<{ ca?: string; cert?: string; key?: string }> {
-    const { caFile, certFile, keyFile } = this.#options.tls;
-    const read = (file: string): Promise<string> => readFile(resolve(this.#deps.baseDir, file), 'utf8');
-    return {
-      ...(caFile === undefined ? {} : { ca: await read(caFile) }),
-      ...(certFile === undefined ? {} : { cert: await read(certFile) }),
-      ...(keyFile === undefined ? {} : { key: await read(keyFile) }),
-    };
   }
 
   #error(code: RegistryErrorCode, path: string, what: unknown, cause: unknown = what): RegistryError {

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { duration, filePath } from '../../options/fields.ts';
+import { tlsFields } from '../shared/tls.ts';
 
 const serviceUrl = z
   .url({ protocol: /^https?$/, error: 'not a URL: write it as http://host:8761/eureka' })
@@ -31,10 +32,7 @@ export const eurekaOptions = z
     passwordFile: filePath.optional(),
     tls: z
       .strictObject({
-        caFile: filePath.optional(),
-        certFile: filePath.optional(),
-        keyFile: filePath.optional(),
-        insecure: z.boolean().default(false).meta({ description: 'Do not verify the certificate' }),
+        ...tlsFields,
       })
       .prefault({}),
     insecure: z.boolean().default(false).meta({ description: 'Send credentials without verified TLS' }),

@@ -1,9 +1,8 @@
 /** Connections to the servers of a Nacos, one of which is asked at a time; every call has a deadline of ours. */
 
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { buildConnector, Pool } from 'undici';
+import { Pool } from 'undici';
 import { type RegistryDeps, RegistryError } from '../../core/registry.ts';
+import { tlsConnector } from '../shared/tls.ts';
 import type { NacosOptions } from './options.ts';
 
 export type ConnectionDeps = Pick<RegistryDeps, 'name' | 'clock' | 'scope' | 'baseDir'>;
@@ -35,13 +34,14 @@ export class Connections {
   constructor(options: NacosOptions, deps: ConnectionDeps) {
     this.#options = options;
     this.#deps = deps;
+    const connect = tlsConnector(options.tls, options.timeout, deps.baseDir);
     this.#servers = options.servers.map(({ origin, context }) => ({
       origin,
       context,
       pool: new Pool(origin, {
         connections: CONNECTIONS,
         maxResponseSize: LARGEST,
-        connect: this.#connect,
+        connect,
       }),
     }));
     deps.scope.defer(async () => {
@@ -114,26 +114,6 @@ export class Connections {
   #error(code: 'unreachable', { path }: Pick<Call, 'path'>, what: string, cause?: unknown): RegistryError {
     const origin = this.#servers[this.#current]?.origin ?? '';
     return new RegistryError(code, `registry ${this.#deps.name}: ${origin}${path}: ${what}`, { cause });
-  }
-
-  /** Reads the TLS files for every connection: certificates are renewed while sonde runs. */
-  readonly #connect: buildConnector.connector = (target, callback) => {
-    const { tls, timeout } = this.#options;
-    this.#tlsFiles()
-      .then((files) =>
-        buildConnector({ timeout, rejectUnauthorized: !tls.insecure, ...files })(target, callback),
-      )
-      .catch((error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), null));
-  };
-
-  async #tlsFiles(): Promise<{ ca?: string; cert?: string; key?: string }> {
-    const { caFile, certFile, keyFile } = this.#options.tls;
-    const read = (file: string): Promise<string> => readFile(resolve(this.#deps.baseDir, file), 'utf8');
-    return {
-      ...(caFile === undefined ? {} : { ca: await read(caFile) }),
-      ...(certFile === undefined ? {} : { cert: await read(certFile) }),
-      ...(keyFile === undefined ? {} : { key: await read(keyFile) }),
-    };
   }
 }
 

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { duration, filePath } from '../../options/fields.ts';
 import { weightField } from '../shared/mark.ts';
+import { tlsFields } from '../shared/tls.ts';
 
 const server = z
   .url({ protocol: /^https?$/, error: 'not a server: write it as http://127.0.0.1:8848' })
@@ -60,10 +61,7 @@ export const nacosOptions = z
       .meta({ description: 'The header by which servers know each other (nacos.core.auth.server.identity)' }),
     tls: z
       .strictObject({
-        caFile: filePath.optional(),
-        certFile: filePath.optional(),
-        keyFile: filePath.optional(),
-        insecure: z.boolean().default(false).meta({ description: 'Do not verify the certificate' }),
+        ...tlsFields,
       })
       .prefault({}),
     insecure: z.boolean().default(false).meta({ description: 'Send credentials without verified TLS' }),

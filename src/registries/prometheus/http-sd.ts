@@ -5,7 +5,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { buildConnector, Client } from 'undici';
+import { Client } from 'undici';
 import { z } from 'zod';
 import {
   type Registry,
@@ -17,6 +17,7 @@ import {
 import type { Snapshot } from '../../core/snapshot.ts';
 import { duration, filePath } from '../../options/fields.ts';
 import { type Poll, polled } from '../shared/polled.ts';
+import { tlsConnector } from '../shared/tls.ts';
 import { decodeGroups, GroupsError, groupFields, servicesOf } from './groups.ts';
 
 const options = z
@@ -90,7 +91,7 @@ class HttpSdRegistry implements Registry {
     this.#deps = deps;
     this.#client = new Client(new URL(given.url).origin, {
       maxResponseSize: LARGEST,
-      connect: this.#connect,
+      connect: tlsConnector(this.#options.tls, this.#options.timeout, this.#deps.baseDir),
     });
     deps.scope.defer(() => this.#client.destroy());
   }
@@ -164,23 +165,6 @@ class HttpSdRegistry implements Registry {
   async #secret(file: string): Promise<string> {
     return (await readFile(resolve(this.#deps.baseDir, file), 'utf8')).replace(/\r?\n$/, '');
   }
-
-  /** Reads the CA for every connection: it is renewed while sonde runs. */
-  readonly #connect: buildConnector.connector = (target, callback) => {
-    const { tls, timeout } = this.#options;
-    const connect = (ca: string | undefined): void =>
-      buildConnector({ timeout, rejectUnauthorized: !tls.insecure, ...(ca === undefined ? {} : { ca }) })(
-        target,
-        callback,
-      );
-    if (tls.caFile === undefined) {
-      connect(undefined);
-      return;
-    }
-    readFile(resolve(this.#deps.baseDir, tls.caFile), 'utf8')
-      .then(connect)
-      .catch((error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), null));
-  };
 
   #error(code: RegistryErrorCode, what: string, cause?: unknown): RegistryError {
     return new RegistryError(code, `registry ${this.#deps.name}: ${this.#options.url}: ${what}`, { cause });

@@ -6,6 +6,7 @@ import type { RedisClient, RedisClientType } from '@redis/client';
 import type { Clock } from '../../core/clock.ts';
 import { RegistryError } from '../../core/registry.ts';
 import { formatHostPort } from '../../lib/host-port.ts';
+import { tlsTexts } from '../shared/tls.ts';
 import { Refusal, refused, unreachable } from './failure.ts';
 import type { Address, RedisOptions } from './options.ts';
 
@@ -184,17 +185,9 @@ async function passwordOf(login: Login, where: string, deps: ConnectionDeps): Pr
   return text.replace(/[\r\n]+$/, '');
 }
 
-/** Read for every connection: certificates are renewed while sonde runs. */
 async function tlsOf(tls: NonNullable<RedisOptions['tls']>, where: string, deps: ConnectionDeps) {
-  const { caFile, certFile, keyFile, insecure } = tls;
   const read = (file: string): Promise<string> => readOwn(file, 'unreachable', where, deps);
-  return {
-    tls: true as const,
-    rejectUnauthorized: !insecure,
-    ...(caFile === undefined ? {} : { ca: await read(caFile) }),
-    ...(certFile === undefined ? {} : { cert: await read(certFile) }),
-    ...(keyFile === undefined ? {} : { key: await read(keyFile) }),
-  };
+  return { tls: true as const, rejectUnauthorized: !tls.insecure, ...(await tlsTexts(tls, read)) };
 }
 
 async function readOwn(

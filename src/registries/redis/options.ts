@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { parsePort } from '../../lib/host-port.ts';
 import { duration, filePath } from '../../options/fields.ts';
 import { weightField } from '../shared/mark.ts';
+import { tlsFields } from '../shared/tls.ts';
 import { patternFault } from './key-pattern.ts';
 
 export interface Address {
@@ -57,10 +58,7 @@ export const redisOptions = z
     sentinelPasswordFile: filePath.optional(),
     tls: z
       .strictObject({
-        caFile: filePath.optional(),
-        certFile: filePath.optional(),
-        keyFile: filePath.optional(),
-        insecure: z.boolean().default(false).meta({ description: 'Do not verify the certificate' }),
+        ...tlsFields,
       })
       .optional()
       .meta({ description: 'Speak TLS; {} for the system’s certificates' }),

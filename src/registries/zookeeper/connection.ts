@@ -7,6 +7,7 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Clock } from '../../core/clock.ts';
 import { RegistryError } from '../../core/registry.ts';
 import { formatHostPort } from '../../lib/host-port.ts';
+import { tlsTexts } from '../shared/tls.ts';
 import { Frames } from './jute.ts';
 import type { Address, ZookeeperOptions } from './options.ts';
 
@@ -125,10 +126,9 @@ function startTls(options: ConnectionOptions, where: string, name: string): Sock
   }
 }
 
-/** Read for every connection: certificates are renewed while sonde runs. */
 async function tlsOf(
   { host, port }: Address,
-  { caFile, certFile, keyFile, insecure }: NonNullable<ZookeeperOptions['tls']>,
+  tls: NonNullable<ZookeeperOptions['tls']>,
   where: string,
   { name, baseDir }: ConnectionDeps,
 ): Promise<ConnectionOptions> {
@@ -144,10 +144,8 @@ async function tlsOf(
   return {
     host,
     port,
-    rejectUnauthorized: !insecure,
+    rejectUnauthorized: !tls.insecure,
     ...(isIP(host) === 0 ? { servername: host } : {}),
-    ...(caFile === undefined ? {} : { ca: await read(caFile) }),
-    ...(certFile === undefined ? {} : { cert: await read(certFile) }),
-    ...(keyFile === undefined ? {} : { key: await read(keyFile) }),
+    ...(await tlsTexts(tls, read)),
   };
 }

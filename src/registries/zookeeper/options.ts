@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { parsePort } from '../../lib/host-port.ts';
 import { duration, filePath, share } from '../../options/fields.ts';
+import { tlsFields } from '../shared/tls.ts';
 import { patternFault } from './path-pattern.ts';
 
 export interface Address {
@@ -86,10 +87,7 @@ export const zookeeperOptions = z
     }),
     tls: z
       .strictObject({
-        caFile: filePath.optional(),
-        certFile: filePath.optional(),
-        keyFile: filePath.optional(),
-        insecure: z.boolean().default(false).meta({ description: 'Do not verify the certificate' }),
+        ...tlsFields,
       })
       .optional()
       .meta({ description: 'Speak TLS (secureClientPort); {} for the system’s certificates' }),
