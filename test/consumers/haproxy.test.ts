@@ -5,10 +5,11 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { freePort } from '../support/free-port.ts';
 import { describeWith } from '../support/servers.ts';
 import { SondeProcess } from '../support/sonde-process.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { eventually, freePort, Provider, Traffic, writeConfig } from '../support/traffic.ts';
+import { eventually, Provider, Traffic, writeConfig } from '../support/traffic.ts';
 
 /** State and weight of each server as HAProxy says them. */
 async function states(socket: string): Promise<Readonly<Record<string, string>>> {

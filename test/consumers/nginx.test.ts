@@ -4,10 +4,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { freePort } from '../support/free-port.ts';
 import { describeWith, programPath } from '../support/servers.ts';
 import { SondeProcess } from '../support/sonde-process.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { eventually, freePort, Provider, Traffic, writeConfig } from '../support/traffic.ts';
+import { eventually, Provider, Traffic, writeConfig } from '../support/traffic.ts';
 
 describeWith('nginx', 'nginx', 'a real nginx that includes upstreams', () => {
   it('sends nobody to a dead one, fewer to a sub-healthy one, and all are back', async () => {

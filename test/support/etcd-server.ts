@@ -3,10 +3,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
+import { freePort } from './free-port.ts';
 import { programPath } from './servers.ts';
 
 export class EtcdServer {
@@ -151,11 +151,3 @@ export class EtcdServer {
 
 export const b64 = (text: string): string => Buffer.from(text).toString('base64');
 const unb64 = (text: string): string => Buffer.from(text, 'base64').toString('utf8');
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

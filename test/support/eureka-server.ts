@@ -2,9 +2,9 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { request } from 'undici';
+import { freePort } from './free-port.ts';
 import { cachedServer } from './server-cache.ts';
 import { programPath } from './servers.ts';
 
@@ -194,12 +194,4 @@ export interface ToldInstance {
   readonly overriddenStatus: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly leaseInfo: { readonly registrationTimestamp: number };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

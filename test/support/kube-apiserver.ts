@@ -4,11 +4,11 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, type Dispatcher, request } from 'undici';
 import { EtcdServer } from './etcd-server.ts';
+import { freePort } from './free-port.ts';
 
 const VERSION = process.env.KUBE_APISERVER_VERSION ?? '1.36.3';
 const CACHE = process.env.SONDE_SERVERS ?? join(homedir(), '.cache/sonde-servers');
@@ -180,12 +180,4 @@ function makeKeys(dir: string): void {
   writeFileSync(join(dir, 'sa.pub'), publicKey);
   writeFileSync(join(dir, 'admin-token'), 'admin-token-of-tests');
   writeFileSync(join(dir, 'tokens.csv'), 'admin-token-of-tests,admin,admin,"system:masters"\n');
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
