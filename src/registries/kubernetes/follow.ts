@@ -133,23 +133,32 @@ async function watch(
 ): Promise<void> {
   // The channel's reader may be behind, so where the watch goes on is kept here, too.
   let from = shelf.resourceVersion;
+  let broken: RegistryError | undefined;
   try {
     for (let brief = 0; brief < BRIEF_ONES; ) {
       const opened = clock.now();
-      for await (const changes of api.watch(shelf.collection, from, SILENCE, signal)) {
-        if (changes === EXPIRED) {
-          arrived.push({ kind: 'lost' });
-          return;
+      try {
+        for await (const changes of api.watch(shelf.collection, from, SILENCE, signal)) {
+          if (changes === EXPIRED) {
+            arrived.push({ kind: 'lost' });
+            return;
+          }
+          from = changes.map(versionOf).at(-1) ?? from;
+          arrived.push({ kind: 'changes', shelf, changes });
         }
-        from = changes.map(versionOf).at(-1) ?? from;
-        arrived.push({ kind: 'changes', shelf, changes });
+      } catch (error) {
+        // A connection that breaks before its answer is one that ended early: it goes on where it was, a few times. What the
+        // apiserver says itself has no cause in a connection.
+        if (!(error instanceof RegistryError) || error.code !== 'unreachable' || error.cause === undefined)
+          throw error;
+        broken = error;
       }
       brief = clock.now() - opened < BRIEF ? brief + 1 : 0;
       await clock.sleep(PAUSE, signal);
     }
-    throw new RegistryError(
-      'unreachable',
-      `${BRIEF_ONES} watches in a row ended as soon as they were opened`,
+    throw (
+      broken ??
+      new RegistryError('unreachable', `${BRIEF_ONES} watches in a row ended as soon as they were opened`)
     );
   } catch (error) {
     arrived.fail(error);
