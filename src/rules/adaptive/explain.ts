@@ -22,7 +22,7 @@ export function explain(state: AdaptiveState, narration: Narration, bars: Bars):
       evidenceForSubHealthy: state.ill,
       subHealthyAt: SUB_HEALTHY_AT,
       evidenceForHealthy: state.well,
-      healthyAt: healthyAt(state.downs.length),
+      healthyAt: tenth(healthyAt(state.downs.length)),
       evidenceForSlow: state.slow,
       slowAt: SLOW_AT,
       missedInRow: state.run?.[1] ?? 0,
