@@ -13,8 +13,8 @@ import { serve } from '../support/json-server.ts';
 
 // As sonde loads it.
 const root = new URL('../..', import.meta.url).pathname;
-const loaded = await loadPlugins(['examples/plugins/http-sd-registry.mjs'], root, builtins);
-const httpSd = loaded.catalogue.registries.find(({ name }) => name === 'http-sd') as RegistryPlugin;
+const loaded = await loadPlugins(['examples/plugins/target-list-registry.mjs'], root, builtins);
+const targetList = loaded.catalogue.registries.find(({ name }) => name === 'target-list') as RegistryPlugin;
 
 async function start(scope: AsyncDisposableStack): Promise<Harness> {
   const providers = new Map<string, { service: string; key: string; fields: Fields }>();
@@ -48,8 +48,8 @@ async function start(scope: AsyncDisposableStack): Promise<Harness> {
 }
 
 describeRegistry({
-  name: 'http-sd, the example plugin',
-  plugin: httpSd,
+  name: 'target-list, the example plugin',
+  plugin: targetList,
   start,
   skip: [
     {
@@ -57,7 +57,7 @@ describeRegistry({
       tests: ['enabled', 'new-life'],
     },
     {
-      reason: 'nothing can be written through HTTP service discovery',
+      reason: 'nothing can be written through a list at a URL',
       tests: ['write', 'weight', 'own-update'],
     },
   ],
@@ -77,7 +77,7 @@ describe('the example registry', () => {
   ])('takes %s with status %i for a failure', async (body, status, message, code) => {
     await using scope = new AsyncDisposableStack();
     const url = await serve(scope, () => ({ status, body }));
-    const error = await listOnce(make(httpSd, { url }, scope)).catch((thrown: unknown) => thrown);
+    const error = await listOnce(make(targetList, { url }, scope)).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({
       name: 'RegistryError',
       code,

@@ -1,8 +1,8 @@
 /**
- * A registry of one's own: instances as Prometheus' HTTP service discovery tells them, a JSON list
- * `[{ "targets": ["10.0.0.1:80"], "labels": { "service": "web" } }]` at a URL. Told by
- * `plugins: [./examples/plugins/http-sd-registry.mjs]` and
- * `registries: [{ name: sd, kind: http-sd, url: http://127.0.0.1:8000/targets, poll: 5 }]`.
+ * A registry of one's own: a JSON list `[{ "targets": ["10.0.0.1:80"], "labels": { "service": "web" } }]` at a URL. (For
+ * Prometheus' service discovery there is the built-in `http-sd`; this one shows how little a registry needs.) Told by
+ * `plugins: [./examples/plugins/target-list-registry.mjs]` and
+ * `registries: [{ name: sd, kind: target-list, url: http://127.0.0.1:8000/targets, poll: 5 }]`.
  * Read core/registry.ts and core/snapshot.ts beside it. It only lists: the protocol has no way to write.
  */
 
@@ -25,9 +25,9 @@ const options = {
 };
 
 /** @type {import('../../src/core/registry.ts').RegistryPlugin<{ url: string, poll: number }>} */
-const httpSd = {
-  name: 'http-sd',
-  summary: "Instances from a URL in the format of Prometheus' HTTP service discovery; read-only.",
+const targetList = {
+  name: 'target-list',
+  summary: 'Instances from a JSON list of targets at a URL; read-only.',
   capabilities: { writes: false, incarnations: false },
   options,
   create: ({ url, poll }, { clock }) => ({
@@ -89,4 +89,4 @@ function byService(groups) {
   return services;
 }
 
-export const registries = [httpSd];
+export const registries = [targetList];
