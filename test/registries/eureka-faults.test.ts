@@ -21,6 +21,22 @@ const ID = '10.0.0.1:80';
 const PROVIDER = { host: '10.0.0.1', port: 80, metadata: { zone: 'a' } };
 
 describeUnless('eureka', whyNoEureka(), "Eureka's overrides", () => {
+  it('leave a provider what it registers meanwhile, after its next renewal at the latest', async () => {
+    await using scope = new AsyncDisposableStack();
+    const server = await EurekaServer.start(scope);
+    const registry = on(server, scope);
+    const write = writer(registry);
+    await server.register('web', ID, PROVIDER);
+    for (let n = 1; n <= 40; n++) {
+      const changedAt = Date.now() + n;
+      const provider = { ...PROVIDER, metadata: { n: String(n) }, changedAt };
+      await Promise.all([server.register('web', ID, provider), write(n % 2 === 0 ? DEAD : SUB)]);
+      // As every client does: who is not known as it is registers again.
+      if (!(await server.renew('web', ID, changedAt))) await server.register('web', ID, provider);
+      expect((await listed(registry, 'web', ID)).metadata).toMatchObject({ n: String(n) });
+    }
+  });
+
   it('are ours from the write to the recovery, whatever happens between', async () => {
     await using scope = new AsyncDisposableStack();
     const server = await EurekaServer.start(scope);

@@ -49,6 +49,11 @@ describeUnless('eureka', whyNoEureka(), 'Eureka, a real one', () => {
     skip: [
       { reason: 'Eureka knows no weights', tests: ['weight'] },
       { reason: 'Eureka does not tell one life of an instance from another', tests: ['new-life'] },
+      // Its update of metadata reads and registers what it read: eureka-faults.test.ts shows how clients heal that.
+      {
+        reason: 'a write of metadata is not atomic in the server; the next renewal heals it',
+        tests: ['own-update'],
+      },
     ],
   });
 });

@@ -14,6 +14,8 @@ export interface Provider {
   readonly status?: string;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly leaseSeconds?: number;
+  /** Milliseconds since 1970 at which the provider last changed, as its client says it. */
+  readonly changedAt?: number;
 }
 
 /** Undefined, or why there is none on this machine. */
@@ -124,7 +126,7 @@ export class EurekaServer {
   async register(
     app: string,
     id: string,
-    { host, port, status = 'UP', metadata, leaseSeconds = 90 }: Provider,
+    { host, port, status = 'UP', metadata, leaseSeconds = 90, changedAt }: Provider,
   ) {
     const instance = {
       instanceId: id,
@@ -137,8 +139,18 @@ export class EurekaServer {
       dataCenterInfo: { '@class': 'com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo', name: 'MyOwn' },
       leaseInfo: { renewalIntervalInSecs: 30, durationInSecs: leaseSeconds },
       ...(metadata === undefined ? {} : { metadata }),
+      ...(changedAt === undefined ? {} : { lastDirtyTimestamp: String(changedAt) }),
     };
     await this.#did('POST', `/apps/${app}`, { instance });
+  }
+
+  /** As a provider's client renews: false where the server wants it to register again. */
+  async renew(app: string, id: string, changedAt: number): Promise<boolean> {
+    const { status } = await this.call(
+      'PUT',
+      `${this.#path(app, id)}?status=UP&lastDirtyTimestamp=${changedAt}`,
+    );
+    return status === 200;
   }
 
   async cancel(app: string, id: string): Promise<void> {
