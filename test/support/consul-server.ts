@@ -1,11 +1,11 @@
 /** Real Consul servers on loopback, alone or three of them, with ACLs or without; tests freeze, kill and start them again. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
+import { endNow } from './end-now.ts';
 import { freePort } from './free-port.ts';
 import { programPath } from './servers.ts';
 
@@ -158,10 +158,7 @@ export class ConsulServer {
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (child === undefined || child.exitCode !== null) return;
-    const exited = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exited;
+    await endNow(child);
   }
 
   /** Gone with all that it had: starts anew from nothing. */

@@ -1,11 +1,11 @@
 /** A real etcd on loopback, which tests stop, freeze, kill and start again on the same ports and data. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
+import { endNow } from './end-now.ts';
 import { freePort } from './free-port.ts';
 import { programPath } from './servers.ts';
 
@@ -70,10 +70,7 @@ export class EtcdServer {
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (child === undefined || child.exitCode !== null) return;
-    const exited = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exited;
+    await endNow(child);
   }
 
   freeze(): void {

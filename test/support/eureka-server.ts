@@ -1,9 +1,9 @@
 /** A real Eureka server on loopback (.ci/servers/eureka.sh), which tests freeze, kill and start again. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { request } from 'undici';
+import { endNow } from './end-now.ts';
 import { freePort } from './free-port.ts';
 import { cachedServer } from './server-cache.ts';
 import { programPath } from './servers.ts';
@@ -88,10 +88,7 @@ export class EurekaServer {
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (child === undefined || child.exitCode !== null) return;
-    const exited = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exited;
+    await endNow(child);
   }
 
   freeze(): void {

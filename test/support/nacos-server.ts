@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endNow } from './end-now.ts';
 import { describeUnless, programPath } from './servers.ts';
 
 export type NacosRelease = '2.5.0' | '3.1.0' | '3.1.0 with the health fix';
@@ -110,10 +111,7 @@ export class NacosServer {
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (child === undefined || child.exitCode !== null) return;
-    const exited = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exited;
+    await endNow(child);
   }
 
   freeze(): void {

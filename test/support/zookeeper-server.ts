@@ -1,7 +1,6 @@
 /** A real ZooKeeper on loopback, alone or as one of an ensemble, which tests stop, freeze and start again with its data. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +8,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/app/system-clock.ts';
 import type { Change } from '../../src/registries/zookeeper/protocol.ts';
 import { Session } from '../../src/registries/zookeeper/session.ts';
+import { endNow } from './end-now.ts';
 
 /** Of Debian's package `zookeeper`; its manifest names the other jars, but not all that TLS needs. */
 const JARS = ['zookeeper', 'netty-codec', 'netty-resolver', 'netty-transport-native-unix-common']
@@ -117,10 +117,7 @@ export class ZookeeperServer {
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (child === undefined || child.exitCode !== null) return;
-    const exited = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exited;
+    await endNow(child);
   }
 
   freeze(): void {
